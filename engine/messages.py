@@ -1,0 +1,247 @@
+"""What crosses the socket: requests, results, events. No torch here; every process may import it.
+
+A *job* is one POST to /v1/jobs; its answer is a stream of events, one JSON object a line. The last line is
+always exactly one of `done`, `failed`, `cancelled`. Hanging up cancels.
+
+Pictures travel apart from the JSON, as raw bytes under an id (`Picture`); see engine/service/README.md.
+
+Coordinates are pixels of the picture that was sent: x to the right, y down, the corner of the first pixel at
+(0, 0), its centre at (.5, .5). A `rect` is (x, y, width, height) in whole pixels.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+
+PROTOCOL = 1
+
+PictureId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+InversionId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+JobId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+PixelFormat = Literal["RGBA u8", "RGBA float", "RGB u8", "Y u8"]
+Rect = tuple[int, int, int, int]
+Edits = dict[Annotated[str, Field(max_length=60)], Annotated[FiniteFloat, Field(ge=-10, le=10)]]
+
+MAX_SIDE = 65_535
+MAX_PIXELS = 200_000_000
+BYTES_PER_PIXEL: dict[str, int] = {"RGBA u8": 4, "RGBA float": 16, "RGB u8": 3, "Y u8": 1}
+
+
+class Message(BaseModel):
+    """Frozen, and strict about unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Picture(Message):
+    """A picture in the spool. Rows from the top, tightly packed, gamma-encoded sRGB (Y: linear coverage)."""
+
+    id: PictureId
+    width: Annotated[int, Field(ge=1, le=MAX_SIDE)]
+    height: Annotated[int, Field(ge=1, le=MAX_SIDE)]
+    format: PixelFormat
+
+
+# --- requests ---------------------------------------------------------------------------------------------
+
+
+class DetectRequest(Message):
+    """Find faces, nothing else."""
+
+    kind: Literal["detect"] = "detect"
+    picture: PictureId
+
+
+class InvertRequest(Message):
+    """Invert faces. `face` 0 takes all of them, n the n-th largest."""
+
+    kind: Literal["invert"] = "invert"
+    picture: PictureId
+    face: Annotated[int, Field(ge=0, le=1000)] = 0
+    refine_steps: Annotated[int, Field(ge=0, le=5000)] | None = None
+    model: ModelName | None = None
+
+
+class EditRequest(Message):
+    """Invert (or find the inversion in the cache) and edit.
+
+    With `inversions` no face is looked for: these are edited, wherever they lie in the picture.
+    `preview` limits the result's longer side in pixels: quicker, for looking at.
+    """
+
+    kind: Literal["edit"] = "edit"
+    picture: PictureId
+    face: Annotated[int, Field(ge=0, le=1000)] = 0
+    refine_steps: Annotated[int, Field(ge=0, le=5000)] | None = None
+    model: ModelName | None = None
+    edits: Edits = {}
+    inversions: Annotated[list[InversionId], Field(max_length=1000)] = []
+    preview: Annotated[int, Field(ge=16, le=8192)] | None = None
+
+
+class DialogRequest(Message):
+    """Open a dialog. What the person accepts there is run as an `edit` (or `invert`) within this job."""
+
+    kind: Literal["dialog"] = "dialog"
+    window: Literal["invert", "edit"]
+    picture: PictureId
+    title: Annotated[str, Field(max_length=300)] = ""
+    face: Annotated[int, Field(ge=0, le=1000)] = 0
+    refine_steps: Annotated[int, Field(ge=0, le=5000)] | None = None
+    model: ModelName | None = None
+    edits: Edits = {}
+    inversions: Annotated[list[InversionId], Field(max_length=1000)] = []
+    environment: Annotated[dict[str, Annotated[str, Field(max_length=4096)]], Field(max_length=40)] = {}
+
+
+WorkRequest = Annotated[DetectRequest | InvertRequest | EditRequest, Field(discriminator="kind")]
+JobRequest = Annotated[DetectRequest | InvertRequest | EditRequest | DialogRequest, Field(discriminator="kind")]
+
+
+class DialogAnswer(Message):
+    """What the dialog's process says at its end: the request to run, or nothing (cancelled)."""
+
+    accepted: Annotated[InvertRequest | EditRequest, Field(discriminator="kind")] | None = None
+
+
+# --- results ----------------------------------------------------------------------------------------------
+
+
+class FaceFound(Message):
+    """A face, before anything is done to it. `number` counts from 1, largest first."""
+
+    number: int
+    box: tuple[float, float, float, float]
+    points: list[tuple[float, float]]
+    score: float
+
+
+class DetectResult(Message):
+    kind: Literal["detect"] = "detect"
+    faces: list[FaceFound]
+
+
+class FaceResult(Message):
+    """One face, inverted and perhaps edited.
+
+    `layer` (the format that was sent, with alpha) and `layer_mask` (Y u8, 255 = the layer shows) cover `rect`
+    of the picture (scaled down where a preview was asked for). `generated` shows G(w + d) in the photograph's
+    geometry, `invertibility_mask` m (255 = out-of-domain: stays the photograph's), both over the same rect.
+    `landmark_error` is a fraction of the crop's side, `mask_area` the mean of m inside the face's hull.
+    """
+
+    number: int
+    inversion: InversionId
+    box: tuple[float, float, float, float]
+    rect: Rect
+    layer: Picture
+    layer_mask: Picture
+    generated: Picture
+    invertibility_mask: Picture
+    alignment_flow: Picture
+    landmark_error: float
+    mask_area: float
+    from_cache: bool
+    edits: Edits
+
+
+class InvertResult(Message):
+    kind: Literal["invert"] = "invert"
+    model: str
+    faces: list[FaceResult]
+
+
+class EditResult(Message):
+    kind: Literal["edit"] = "edit"
+    model: str
+    faces: list[FaceResult]
+
+
+WorkResult = Annotated[DetectResult | InvertResult | EditResult, Field(discriminator="kind")]
+
+
+class DirectionInfo(Message):
+    """One slider. Strength 1.0 is a clearly visible step; `minimum` and `maximum` are what still looks real."""
+
+    name: str
+    label: str
+    group: str
+    minimum: float
+    maximum: float
+    hint: str = ""
+
+
+class DirectionList(Message):
+    model: str
+    notice: str
+    directions: list[DirectionInfo]
+
+
+class InversionInfo(Message):
+    id: InversionId
+    model: str
+    created: float
+    bytes: int
+
+
+# --- events -----------------------------------------------------------------------------------------------
+
+
+class Accepted(Message):
+    event: Literal["accepted"] = "accepted"
+    job: JobId
+
+
+class Progress(Message):
+    """`fraction` of the whole job in [0, 1]; `message` is for people; `seconds_left` when it can be told."""
+
+    event: Literal["progress"] = "progress"
+    fraction: Annotated[float, Field(ge=0, le=1)]
+    message: str
+    seconds_left: float | None = None
+
+
+class Done(Message):
+    event: Literal["done"] = "done"
+    result: WorkResult
+
+
+class Failed(Message):
+    event: Literal["failed"] = "failed"
+    error: dict[str, str]
+
+
+class Cancelled(Message):
+    event: Literal["cancelled"] = "cancelled"
+
+
+Event = Annotated[Accepted | Progress | Done | Failed | Cancelled, Field(discriminator="event")]
+
+
+class WorkerStatus(Message):
+    state: Literal["starting", "ready", "busy", "stopped"]
+    pid: int | None
+    device: str | None
+
+
+class JobInfo(Message):
+    id: JobId
+    kind: str
+    state: Literal["queued", "running", "ended"]
+    fraction: float
+
+
+class Status(Message):
+    version: str
+    protocol: int
+    boot_id: str
+    pid: int
+    uptime_seconds: float
+    worker: WorkerStatus
+    jobs: list[JobInfo]
+
+
+Json = dict[str, Any]
