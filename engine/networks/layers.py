@@ -1,22 +1,19 @@
-"""Layers shared by the networks: equalised linear maps, modulated convolutions, FIR resampling.
+"""Layers shared by the networks (equalised linear maps, FIR resampling) and the check of tensor arguments.
 
-The arithmetic is StyleGAN2's (Karras et al., CVPR 2020, arXiv 1912.04958). Parameters are named and shaped as in
-the rosinality checkpoints. Convolutions scale *activations* (style on the way in, demodulation on the way out), so
-one weight serves every image of a batch; where an image is larger than the weight and no gradient is wanted, the
-style goes into the weight instead. Feature maps are channels-last.
+The arithmetic is StyleGAN2's (Karras et al., CVPR 2020, arXiv 1912.04958), the names of parameters and
+buffers are those of the rosinality checkpoints.
 """
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+Edge = Literal["zeros", "replicate"]
 LEAKY_SLOPE = 0.2
 FIR_TAPS = (1.0, 3.0, 3.0, 1.0)
-_DEMODULATION_EPSILON = 1e-8
 
 
 def fir_kernel(gain: float = 1.0) -> torch.Tensor:
@@ -29,8 +26,7 @@ def fir_kernel(gain: float = 1.0) -> torch.Tensor:
 def check_shape(name: str, tensor: torch.Tensor, expected: tuple[int | str, ...]) -> None:
     """Raise ValueError unless `tensor` has the shape; strings in `expected` stand for any size."""
     fits = tensor.ndim == len(expected) and all(
-        isinstance(size, str) or size == actual
-        for size, actual in zip(expected, tensor.shape, strict=True)
+        isinstance(size, str) or size == actual for size, actual in zip(expected, tensor.shape, strict=True)
     )
     if not fits:
         wanted = ", ".join(map(str, expected))
@@ -88,73 +84,11 @@ class Fir(nn.Module):
         weight = self.kernel.flip(0, 1).expand(channels, 1, 4, 4).contiguous()
         return F.conv2d(x, weight, padding=border, groups=channels)
 
-    def upsample(self, x: torch.Tensor, edge: str) -> torch.Tensor:  # [N,C,H,W] → [N,C,2H,2W]
-        """Double the size; `edge` says what lies outside ("zeros" as published, or "replicate")."""
+    def upsample(self, x: torch.Tensor, edge: Edge) -> torch.Tensor:  # [N,C,H,W] → [N,C,2H,2W]
+        """Double the size; `edge` says what lies outside the image."""
         channels = x.shape[1]
         weight = self.kernel.expand(channels, 1, 4, 4).contiguous()
         margin = 0
         if edge == "replicate":
             x, margin = F.pad(x, (1, 1, 1, 1), mode="replicate"), 1
         return F.conv_transpose2d(x, weight, stride=2, padding=1 + 2 * margin, groups=channels)
-
-
-class ModulatedConv(nn.Module):
-    """Convolution whose input channels are scaled by a style; demodulation is left to the caller.
-
-    The caller multiplies the answer by `demodulation(style)`: it is one factor per output channel and commutes with
-    the FIR, so it can share a pass with noise and bias.
-    """
-
-    energy: torch.Tensor | None
-
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, w_dim: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(1, out_channels, in_channels, kernel_size, kernel_size))
-        self.modulation = EqualLinear(w_dim, in_channels, bias_init=1.0)
-        self.scale = 1 / math.sqrt(in_channels * kernel_size**2)
-        self.register_buffer("energy", None, persistent=False)
-
-    def style(self, w: torch.Tensor) -> torch.Tensor:
-        """w [N,w_dim] → factor per input channel [N,Ci], the equalised learning rate's scale included."""
-        return self.modulation(w) * self.scale
-
-    def demodulation(self, style: torch.Tensor) -> torch.Tensor:
-        """style [N,Ci] → factor per output channel [N,Co,1,1] that brings the output to unit variance."""
-        energy = style.square() @ self._weight_energy().t()
-        return torch.rsqrt(energy + _DEMODULATION_EPSILON)[:, :, None, None]
-
-    def forward(self, x: torch.Tensor, style: torch.Tensor) -> torch.Tensor:  # [N,Ci,H,W], [N,Ci]
-        weight = self.weight[0]
-        if len(x) == 1 and weight.numel() < x.numel() and not torch.is_grad_enabled():
-            return self._convolve(x, weight * style[0, :, None, None])
-        return self._convolve(x * style[:, :, None, None], weight)
-
-    def freeze(self) -> None:
-        """Remember what depends on the weight alone."""
-        # Outside inference mode: a tensor made inside it could not serve a backward pass later.
-        with torch.inference_mode(False), torch.no_grad():
-            self.energy = self.weight[0].square().sum((2, 3))
-
-    def _convolve(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        return F.conv2d(x, weight, padding=weight.shape[-1] // 2)
-
-    def _weight_energy(self) -> torch.Tensor:  # [Co,Ci]
-        if self.weight.requires_grad:
-            self.energy = None  # someone trains it: what was remembered is worth nothing from here on
-        return self.weight[0].square().sum((2, 3)) if self.energy is None else self.energy
-
-    def _load_from_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **kwargs: Any) -> None:
-        self.energy = None
-        super()._load_from_state_dict(state_dict, *args, **kwargs)
-
-
-class UpsamplingModulatedConv(ModulatedConv):
-    """ModulatedConv to twice the size: transposed convolution, then FIR."""
-
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, w_dim: int) -> None:
-        super().__init__(in_channels, out_channels, kernel_size, w_dim)
-        self.blur = Fir(gain=4.0)
-
-    def _convolve(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:  # [N,Ci,H,W] → [N,Co,2H,2W]
-        x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)  # [N,Co,2H+1,2W+1]
-        return self.blur.filter(x, padding=(1, 1))

@@ -1,35 +1,33 @@
 """The StyleGAN2 generator, in the rosinality checkpoint layout, at any resolution and width.
 
-Source: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", CVPR 2020, arXiv 1912.04958; the
-parameter names are those of the public `stylegan2-ffhq-config-f.pt`, so its state dicts load strictly.
+Source: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", CVPR 2020, arXiv 1912.04958;
+the parameter names are those of the public `stylegan2-ffhq-config-f.pt`, so its state dicts load strictly.
 
 *Convention.* Images are RGB, nominally in [-1,1] and not clamped, gamma-encoded. `w` is [N,w_dim], `w_plus`
-[N,num_ws,w_dim] with num_ws = 2·log2(resolution) − 2. Row 0 drives the 4-px convolution; at 8·2^i px row 2i+1 drives
-the up-sampling convolution, 2i+2 the second one, 2i+3 the toRGB layer, which shares its row with the next scale.
+[N,num_ws,w_dim] with num_ws = 2·log2(resolution) − 2. Row 0 drives the 4-px convolution; at 8·2^i px row 2i+1
+drives the up-sampling convolution, 2i+2 the second one, 2i+3 the toRGB layer, which shares its row with the
+next scale.
 """
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Self
+from itertools import pairwise
+from typing import Self
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from engine.networks.layers import (
-    LEAKY_SLOPE,
-    EqualLinear,
-    Fir,
-    MappingLayer,
+from engine.networks.layers import LEAKY_SLOPE, Edge, EqualLinear, MappingLayer, PixelNorm, check_shape
+from engine.networks.modulated import (
+    ConstantInput,
+    FeatureHook,
     ModulatedConv,
-    PixelNorm,
+    SkipToRGB,
+    StyledConv,
+    ToRGB,
     UpsamplingModulatedConv,
-    check_shape,
 )
-
-Edge = Literal["zeros", "replicate"]
-FeatureHook = Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -109,92 +107,6 @@ class GeneratorConfig:
         )
 
 
-class ConstantInput(nn.Module):
-    """The learned 4×4 start."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.input = nn.Parameter(torch.randn(1, channels, 4, 4))
-
-    def forward(self, batch: int) -> torch.Tensor:  # [batch,C,4,4]
-        return self.input.expand(batch, -1, -1, -1).contiguous(memory_format=torch.channels_last)
-
-
-class NoiseStrength(nn.Module):
-    """How much noise a layer takes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(1))
-
-    def forward(self, noise: torch.Tensor) -> torch.Tensor:
-        return noise * self.weight
-
-
-class ActivationBias(nn.Module):
-    """The bias before a layer's leaky ReLU."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.bias = nn.Parameter(torch.zeros(channels))
-
-
-class StyledConv(nn.Module):
-    """Modulated convolution (and FIR), demodulation, noise, bias, √2·leaky ReLU."""
-
-    def __init__(self, conv: ModulatedConv) -> None:
-        super().__init__()
-        self.conv = conv
-        self.noise = NoiseStrength()
-        self.activate = ActivationBias(conv.weight.shape[1])
-
-    def forward(
-        self,
-        x: torch.Tensor,  # [N,Ci,H,W]
-        w: torch.Tensor,  # [N,w_dim]
-        noise: torch.Tensor,  # [1 or N,1,H',W']
-        hook: FeatureHook | None = None,
-    ) -> torch.Tensor:  # [N,Co,H',W']
-        style = self.conv.style(w)
-        x = self.conv(x, style)
-        factor = self.conv.demodulation(style)
-        if hook is not None:
-            x, factor = hook(x * factor), torch.ones_like(factor)
-        # √2·lrelu(y) = lrelu(√2·y): the gain goes onto the small factors.
-        gain = math.sqrt(2)
-        bias = (self.activate.bias * gain)[None, :, None, None]
-        x = torch.addcmul(bias, x, factor * gain) + self.noise(noise * gain)
-        return F.leaky_relu(x, LEAKY_SLOPE, inplace=True)
-
-
-class ToRGB(nn.Module):
-    """1×1 modulated convolution to RGB, without demodulation, added to the up-sampled skip image."""
-
-    def __init__(self, channels: int, w_dim: int) -> None:
-        super().__init__()
-        self.conv = ModulatedConv(channels, 3, 1, w_dim)
-        self.bias = nn.Parameter(torch.zeros(1, 3, 1, 1))
-
-    def forward(self, x: torch.Tensor, w: torch.Tensor, skip: torch.Tensor | None = None) -> torch.Tensor:
-        image = self.conv(x, self.conv.style(w)) + self.bias  # [N,3,H,W]
-        return image if skip is None else image + self._upsample(skip)
-
-    def _upsample(self, skip: torch.Tensor) -> torch.Tensor:
-        raise NotImplementedError("the 4-px toRGB layer has no skip image")
-
-
-class SkipToRGB(ToRGB):
-    """ToRGB with the FIR that doubles the skip image."""
-
-    def __init__(self, channels: int, w_dim: int, edge: Edge) -> None:
-        super().__init__(channels, w_dim)
-        self.upsample = Fir(gain=4.0)
-        self.edge: Edge = edge
-
-    def _upsample(self, skip: torch.Tensor) -> torch.Tensor:
-        return self.upsample.upsample(skip, self.edge)
-
-
 class Generator(nn.Module):
     """z → w → w_plus → image. Strictly loads a rosinality `g_ema` state dict of its configuration."""
 
@@ -210,7 +122,7 @@ class Generator(nn.Module):
         self.to_rgb1 = ToRGB(c[0], w_dim)
         self.convs = nn.ModuleList()
         self.to_rgbs = nn.ModuleList()
-        for narrow, wide in zip(c, c[1:], strict=False):
+        for narrow, wide in pairwise(c):
             self.convs.append(StyledConv(UpsamplingModulatedConv(narrow, wide, 3, w_dim)))
             self.convs.append(StyledConv(ModulatedConv(wide, wide, 3, w_dim)))
             self.to_rgbs.append(SkipToRGB(wide, w_dim, config.edge))
@@ -227,13 +139,148 @@ class Generator(nn.Module):
         return [4, *(8 << (i // 2) for i in range(2 * len(self.to_rgbs)))]
 
     def freeze(self) -> Self:
-        """Make it an inference model: no gradients to the weights, and what follows from the weights alone is kept.
+        """Make it an inference model: no gradients to the weights; what follows from them alone is kept.
 
-        Gradients to w_plus still flow. Loading other weights, or asking for gradients to them, undoes it layer by
-        layer; changing a frozen weight in place does not, so freeze again after that.
+        Gradients to w_plus still flow. Loading other weights, or asking for gradients to them, undoes it
+        layer by layer; changing a frozen weight in place does not, so freeze again after that.
         """
         self.eval().requires_grad_(False)
         for module in self.modules():
             if isinstance(module, ModulatedConv):
                 module.freeze()
         return self
+
+    def mapping(self, z: torch.Tensor) -> torch.Tensor:
+        """z [N,w_dim], standard normal → w [N,w_dim].
+
+        Raises:
+            ValueError: wrong shape, or the model has no mapping network of its own (n_mlp = 0).
+        """
+        if self.config.n_mlp == 0:
+            raise ValueError("this generator has no mapping network: w comes from elsewhere")
+        check_shape("z", z, ("N", self.config.w_dim))
+        return self.style(z)
+
+    def truncate(self, w: torch.Tensor, latent_avg: torch.Tensor, truncation_psi: float) -> torch.Tensor:
+        """Pull w [N,w_dim] or w_plus [N,num_ws,w_dim] towards the average face: avg + psi·(w − avg).
+
+        `latent_avg` is [w_dim], [1,w_dim] or [num_ws,w_dim] (e4e); the last makes a w into a w_plus.
+        """
+        rows = latent_avg.reshape(-1, latent_avg.shape[-1])
+        if len(rows) == 1:
+            rows = rows[0]
+        else:
+            check_shape("latent_avg", rows, (self.num_ws, self.config.w_dim))
+            w = self.broadcast(w)
+        return rows + truncation_psi * (w - rows)
+
+    def broadcast(self, w: torch.Tensor) -> torch.Tensor:
+        """w [N,w_dim] → w_plus [N,num_ws,w_dim], every row the same; a w_plus passes unchanged.
+
+        Raises:
+            ValueError: it is neither.
+        """
+        if w.ndim == 2:
+            check_shape("w", w, ("N", self.config.w_dim))
+            return w[:, None].expand(-1, self.num_ws, -1)
+        check_shape("w_plus", w, ("N", self.num_ws, self.config.w_dim))
+        return w
+
+    def mix(self, w: torch.Tensor, w_fine: torch.Tensor, inject_index: int) -> torch.Tensor:
+        """Style mixing: rows before `inject_index` from the first, the others from the second (W or W+)."""
+        if not 0 <= inject_index <= self.num_ws:
+            raise ValueError(f"inject_index: expected 0 to {self.num_ws}, got {inject_index}")
+        coarse, fine = self.broadcast(w), self.broadcast(w_fine)
+        return torch.cat([coarse[:, :inject_index], fine[:, inject_index:]], dim=1)
+
+    def synthesis(
+        self,
+        w: torch.Tensor,
+        noise: Sequence[torch.Tensor] | None = None,
+        resolution: int | None = None,
+        feature_hooks: Mapping[int, FeatureHook] | None = None,
+    ) -> torch.Tensor:
+        """Paint the image. Deterministic, and differentiable with respect to `w`.
+
+        Args:
+            w: w [N,w_dim] or w_plus [N,num_ws,w_dim].
+            noise: one [1 or N,1,r,r] per layer, sizes as in `noise_sizes()` (later ones may be missing where
+                `resolution` stops earlier); None takes the model's own.
+            resolution: stop early and return the skip image of that size, as a preview; None runs to the end.
+            feature_hooks: by resolution, a function of the up-sampling convolution's features [N,C,r,r], after
+                demodulation and FIR, before noise, bias and activation; what it returns replaces them.
+
+        Returns:
+            [N,3,r,r], nominally in [-1,1], not clamped.
+
+        Raises:
+            ValueError: wrong shapes, or a resolution that the model does not pass through.
+        """
+        w_plus = self.broadcast(w)
+        blocks = self._blocks_up_to(self.config.resolution if resolution is None else resolution)
+        hooks = feature_hooks or {}
+        if unknown := set(hooks) - {8 << i for i in range(blocks)}:
+            raise ValueError(f"feature_hooks: no up-sampling convolution is run at {sorted(unknown)} px")
+        maps = self._noise_maps(noise, 1 + 2 * blocks, len(w_plus))
+
+        x = self.conv1(self.input(len(w_plus)), w_plus[:, 0], maps[0])
+        image = self.to_rgb1(x, w_plus[:, 1])
+        for i in range(blocks):
+            x = self.convs[2 * i](x, w_plus[:, 2 * i + 1], maps[2 * i + 1], hooks.get(8 << i))
+            x = self.convs[2 * i + 1](x, w_plus[:, 2 * i + 2], maps[2 * i + 2])
+            image = self.to_rgbs[i](x, w_plus[:, 2 * i + 3], image)
+        return image
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        """z [N,w_dim] → image [N,3,resolution,resolution], without truncation."""
+        return self.synthesis(self.mapping(z))
+
+    def _blocks_up_to(self, resolution: int) -> int:
+        blocks = resolution.bit_length() - 3
+        if resolution != 4 << max(blocks, 0) or blocks > len(self.to_rgbs):
+            raise ValueError(
+                f"resolution: expected a power of two from 4 to {self.config.resolution}, got {resolution}"
+            )
+        return blocks
+
+    def _noise_maps(self, noise: Sequence[torch.Tensor] | None, layers: int, batch: int) -> list[torch.Tensor]:
+        if noise is None:
+            return [self.noises.get_buffer(f"noise_{i}") for i in range(layers)]
+        if len(noise) < layers:
+            raise ValueError(f"noise: expected {layers} maps, got {len(noise)}")
+        maps = list(noise[:layers])
+        for i, (size, tensor) in enumerate(zip(self.noise_sizes(), maps, strict=False)):
+            check_shape(f"noise[{i}]", tensor, (batch if len(tensor) > 1 else 1, 1, size, size))
+        return maps
+
+
+class ConditionalMapping(nn.Module):
+    """The embedded default's mapping: parameters c [N,c_dim] → w [N,w_dim].
+
+    Equalised linear layers `map.{i}` (gain 1.4, learning-rate multiplier 0.1), each followed by a leaky ReLU of
+    slope 0.2. Nothing is normalised: the size of c means something. The generator behind it has n_mlp = 0.
+    """
+
+    def __init__(self, c_dim: int, w_dim: int, layers: int = 3) -> None:
+        super().__init__()
+        widths = [c_dim, *(w_dim for _ in range(layers))]
+        self.map = nn.ModuleList(EqualLinear(a, b, lr_mul=0.1, gain=1.4) for a, b in pairwise(widths))
+        self.c_dim = c_dim
+        self.w_dim = w_dim
+
+    @classmethod
+    def from_state_dict(cls, state: Mapping[str, torch.Tensor]) -> Self:
+        """An untrained mapping of the sizes in `state` (keys `map.{i}.weight`, `map.{i}.bias`)."""
+        layers = 0
+        while f"map.{layers}.weight" in state:
+            layers += 1
+        if layers == 0:
+            raise ValueError("not a conditional mapping: map.0.weight is missing")
+        w_dim, c_dim = state["map.0.weight"].shape
+        return cls(c_dim, w_dim, layers)
+
+    def forward(self, c: torch.Tensor) -> torch.Tensor:
+        check_shape("c", c, ("N", self.c_dim))
+        for layer in self.map:
+            c = F.leaky_relu(layer(c), LEAKY_SLOPE)
+        return c
