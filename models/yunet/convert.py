@@ -23,9 +23,7 @@ SOURCE_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa
 
 # The graph's depthwise-separable units in the order of its nodes: backbone, neck (coarse to fine), heads.
 BACKBONE = [
-    f"backbone.{stage}.{unit}"
-    for stage, units in enumerate((1, 2, 2, 2, 2, 2))
-    for unit in range(units)
+    f"backbone.{stage}.{unit}" for stage, units in enumerate((1, 2, 2, 2, 2, 2)) for unit in range(units)
 ]
 NECK = ["neck.2", "neck.1", "neck.0"]
 HEADS = [f"{head}.{level}" for head in ("cls", "bbox", "obj", "kps") for level in range(3)]

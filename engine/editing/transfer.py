@@ -1,0 +1,155 @@
+"""Transfer: the photograph's own pixels move and change their light; the generator only says how.
+
+For a generator smaller or plainer than the photograph (the embedded default always) generated pixels never enter the
+picture. Shape: the model's landmarks move from L(c) to L(c + d); carried over to the photograph's landmarks and spread
+smoothly, that is a flow which warps the photograph at its own resolution. Tone: the ratio of G(c + d) to G(c) in linear
+light, followed along that motion so that each point of the face is compared with itself, clipped and band-limited,
+multiplies it. The flow is held still where the invertibility mask is (hats, glasses); the tone is not weighted here,
+because the layer's mask 1 − m is what blends it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+import torch
+
+from engine.editing.colour import from_linear, to_linear
+from engine.faces import mesh_points
+from engine.faces.crop import CropGeometry, Rect
+from engine.faces.paste import border_feather, displacement_on_photo, sample_on_photo, warp_photo
+from engine.inversion.fields import ScatteredField, backward, blur, positions, resize, sample, warp
+from engine.inversion.hull import anchors, face_hull, polygon
+from engine.inversion.types import Inversion
+from engine.weights.directions import Direction
+from engine.weights.store import FaceModel
+
+SIZE = 256  # of flows and ratios, px
+COARSE = 96
+SMOOTHING = 1e-3
+DARKEST, BRIGHTEST = 0.35, 2.2  # limits of the ratio
+FLOOR = 0.015  # added to linear light before dividing, so that black does not explode
+STILL = 0.02  # px; a flow below this anywhere is none
+
+
+@dataclass(frozen=True)
+class Change:
+    """What an edit does to a crop: where pixels come from, and what multiplies them.
+
+    Attributes:
+        flow: [1,2,256,256] crop units, backward (see engine.inversion.fields).
+        tone: [1,3,256,256] factors of linear light, in the unmoved photograph's frame.
+    """
+
+    flow: torch.Tensor
+    tone: torch.Tensor
+
+
+class PreparedFace:
+    """An inversion made ready: set once, edited many times. Everything here is fixed by the inversion."""
+
+    def __init__(self, model: FaceModel, inversion: Inversion) -> None:
+        if inversion.parameters is None:
+            raise ValueError("transfer needs the parameters of a conditional model")
+        self.model = model
+        self.inversion = inversion
+        self.c = inversion.parameters[None]
+        self.spread = ScatteredField(inversion.landmarks, anchors(inversion.landmarks), COARSE, SMOOTHING)
+        self.alignment = inversion.alignment_flow[None]
+        self.free = 1 - inversion.invertibility_mask[None, None]
+        still = torch.nn.functional.max_pool2d(1 - self.free, 7, stride=1, padding=3)
+        self.hold = blur((1 - 1.25 * blur(still, 0.01)).clamp(0, 1), 0.012)
+        hull = face_hull(inversion.landmarks, SIZE)
+        self.mask_area = float(((1 - self.free) * hull).sum() / hull.sum())
+        eyes = (mesh_points.IMAGE_LEFT_EYE, mesh_points.IMAGE_RIGHT_EYE)
+        self.eyes = sum(
+            (polygon(inversion.landmarks[list(eye)], SIZE) for eye in eyes), torch.zeros(1, 1, SIZE, SIZE)
+        )
+
+    def strengthened(self, edits: dict[Direction, float], start: torch.Tensor) -> torch.Tensor:
+        """c + d [1,P]: exact, because the parameters are known."""
+        c = start.clone()
+        parameters = self.model.parameters
+        for direction, strength in edits.items():
+            for name, step in direction.parameters.items():
+                i = parameters.index(name)
+                c[0, i] += strength * step / parameters.std[i]
+        return c
+
+    @torch.no_grad()
+    def change(self, edits: dict[Direction, float]) -> Change:
+        """What these edits (direction → strength) do."""
+        moved = self._motion(self.strengthened(edits, self.c)) + self._iris_motion(edits)
+        return Change(flow=backward(moved * self.hold), tone=self._tone(edits))
+
+    @torch.no_grad()
+    def generated(self, edits: dict[Direction, float]) -> torch.Tensor:
+        """G(w + d) in the photograph's geometry: [1,3,256,256] in [-1,1]."""
+        c = self.strengthened(edits, self.c)
+        back = backward(self._motion(c))
+        here = positions(SIZE)
+        at = here + sample(self.alignment, here + back)
+        return sample(resize(self.model.generate(c), SIZE), at).clamp(-1, 1)
+
+    def _motion(self, c: torch.Tensor) -> torch.Tensor:
+        """Where every place of the photograph's crop goes [1,2,256,256] when the model's c becomes this one."""
+        landmark_map = self.model.landmark_map
+        return resize(self.spread((landmark_map(c) - landmark_map(self.c))[0]), SIZE)
+
+    def _iris_motion(self, edits: dict[Direction, float]) -> torch.Tensor:
+        shift = torch.zeros(2)
+        for direction, strength in edits.items():
+            shift += strength * torch.tensor(direction.iris)
+        return blur(self.eyes, 0.006) * self.eyes * shift[None, :, None, None]
+
+    def _tone(self, edits: dict[Direction, float]) -> torch.Tensor:
+        """Factors of linear light [1,3,256,256], one step per blur that the directions ask for."""
+        log_tone = torch.zeros(1, 3, SIZE, SIZE)
+        shaded = [item for item in edits.items() if item[0].shading > 0]
+        before, c = self._made(self.c), self.c
+        for (band, shading), group in groupby(
+            sorted(shaded, key=lambda item: (item[0].band, item[0].shading)),
+            lambda i: (i[0].band, i[0].shading),
+        ):
+            c = self.strengthened(dict(group), c)
+            after = self._made(c)
+            ratio = torch.log((after + FLOOR) / (before + FLOOR)).clamp(np.log(DARKEST), np.log(BRIGHTEST))
+            log_tone += shading * blur(ratio, band)
+            before = after
+        return log_tone.exp()
+
+    def _made(self, c: torch.Tensor) -> torch.Tensor:
+        """G(c) in linear light, every point of the face where the unmoved photograph has it: [1,3,256,256]."""
+        at = positions(SIZE) + self.alignment + self._motion(c)
+        return to_linear((sample(resize(self.model.generate(c), SIZE), at).clamp(-1, 1) + 1) / 2)
+
+
+def transferred(photo: np.ndarray, geometry: CropGeometry, change: Change, rect: Rect) -> np.ndarray:
+    """The edited pixels of `rect`, at the photograph's own resolution.
+
+    Args:
+        photo: [H,W,4] gamma-encoded sRGB with alpha, uint8 or float32 (0..1, unbounded).
+        geometry: where the crop lies in it.
+
+    Returns:
+        [rect.h,rect.w,4] of the photograph's type; alpha moves along with the pixels.
+    """
+    full = 255.0 if photo.dtype == np.uint8 else 1.0
+    shift = displacement_on_photo(change.flow[0], geometry, rect)
+    shift = torch.where(shift.square().sum(0, keepdim=True) < STILL**2, 0.0, shift)
+    moved = warp_photo(photo, rect, shift) / full
+    tone = sample_on_photo(warp(change.tone, change.flow)[0], geometry, rect, outside="border")
+    colour = from_linear(to_linear(moved[:3]) * tone)
+    pixels = (torch.cat([colour, moved[3:]]) * full).permute(1, 2, 0)
+    if photo.dtype == np.uint8:
+        return pixels.round().clamp(0, 255).to(torch.uint8).numpy()
+    return pixels.numpy()
+
+
+def layer_mask(inversion: Inversion, geometry: CropGeometry, rect: Rect) -> np.ndarray:
+    """1 − m over `rect`, soft at the crop's border: uint8 [rect.h,rect.w], 255 = the layer shows."""
+    free = sample_on_photo(1 - inversion.invertibility_mask[None], geometry, rect)
+    shown = free.clamp(0, 1) * border_feather(geometry, rect)
+    return (shown[0] * 255).round().to(torch.uint8).numpy()

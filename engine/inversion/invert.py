@@ -1,0 +1,71 @@
+"""Inverting one face: refine → align → detect, everything frozen for the edits that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from engine.faces.crop import CropGeometry, ffhq_crop
+from engine.faces.detect import Face
+from engine.faces.landmarks import FaceMesh
+from engine.inversion.align import alignment_flow, landmark_error
+from engine.inversion.fields import resize, warp
+from engine.inversion.mask import invertibility_mask
+from engine.inversion.refine import refine
+from engine.inversion.types import CROP_SIZE, Inversion
+from engine.weights.store import FaceModel
+
+Report = Callable[[float], None]
+
+
+def take_crop(photo: np.ndarray, face: Face) -> tuple[np.ndarray, CropGeometry]:
+    """The face's FFHQ crop, RGB uint8 [512,512,3], out of a photograph uint8 [H,W,3]; and its place there."""
+    geometry = ffhq_crop(face.points)
+    crop = geometry.extract(photo, CROP_SIZE)
+    return np.clip(crop + 0.5, 0, 255).astype(np.uint8), geometry
+
+
+def crop_tensor(crop: np.ndarray) -> torch.Tensor:
+    """uint8 [R,R,3] → [1,3,R,R] in [-1,1]."""
+    return torch.from_numpy(crop.astype(np.float32)).permute(2, 0, 1)[None] / 127.5 - 1
+
+
+def invert(
+    model: FaceModel,
+    mesh: FaceMesh,
+    crop: np.ndarray,
+    geometry: CropGeometry,
+    face: Face,
+    refine_steps: int,
+    report: Report,
+) -> Inversion:
+    """Invert one crop [512,512,3]. Deterministic. `report` is told the fraction done and may raise to stop."""
+    photo = crop_tensor(crop)
+    with torch.no_grad():
+        landmarks = mesh.landmarks(photo)[0]
+    fit = refine(model, photo, landmarks, refine_steps, report)
+    with torch.no_grad():
+        generated = model.generate(fit.c)
+        generated_landmarks = mesh.landmarks(generated)[0]
+        flow = alignment_flow(landmarks, generated_landmarks)
+        aligned = warp(resize(generated, flow.shape[-1]), flow)
+        mask = invertibility_mask(photo, aligned, landmarks)
+        error = landmark_error(landmarks, mesh.landmarks(aligned)[0])
+        w_plus = model.generator.broadcast(model.latent(fit.c))[0]
+    return Inversion(
+        model=model.name,
+        model_digest=model.digest,
+        crop=crop,
+        geometry=geometry,
+        box=face.box,
+        refine_steps=refine_steps,
+        w_plus=w_plus.contiguous(),
+        parameters=fit.c[0],
+        landmarks=landmarks,
+        generated_landmarks=generated_landmarks,
+        invertibility_mask=(mask[0, 0] * 255).round() / 255,
+        alignment_flow=flow[0].half().float(),
+        landmark_error=error,
+    )

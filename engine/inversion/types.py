@@ -1,0 +1,184 @@
+"""An inversion: everything that is found once about a face and then used for every edit; and its file.
+
+The file (format version 1) is safetensors; later versions only add keys:
+
+    crop_png               uint8 [n]            the crop as PNG, RGB, CROP_SIZE × CROP_SIZE
+    geometry               float64 [4]          the crop's place in the photograph (engine.faces.crop)
+    w_plus                 float32 [num_ws, w_dim]
+    parameters             float32 [P]          c with w_plus = mapping(c); absent for models without a conditional mapping
+    landmarks              float32 [468, 2]     of the photograph, crop units (engine.faces.landmarks)
+    generated_landmarks    float32 [468, 2]     of G(w), crop units
+    invertibility_mask     uint8 [S, S]         m · 255, composed
+    alignment_flow         float16 [2, S, S]    crop units
+
+with the metadata `format`, `version`, `id`, `model`, `model_digest`, `created`, `refine_steps`, `landmark_error`, `box`.
+Per-scale masks and flows of a trained SAMM go beside the composed ones as `invertibility_mask.32` and so on.
+
+*Convention.* The invertibility mask is 1 (255) where the generator cannot make the pixel: it stays the photograph's.
+The alignment flow points from the photograph into the generated image: position p of the crop shows what G(w) has
+at p + flow(p). Both are found once, at d = 0, and frozen for all edits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from engine.errors import InversionDamaged
+from engine.faces.crop import CropGeometry
+
+FORMAT = "likeness-inversion"
+VERSION = 1
+CROP_SIZE = 512
+LANDMARKS = 468
+MAX_BYTES = 16_000_000
+_DAMAGED = "Invert the face again."
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """What is known of one inverted face. Tensors lie on the CPU; see the module's text for shapes and conventions."""
+
+    model: str
+    model_digest: str
+    crop: np.ndarray
+    geometry: CropGeometry
+    box: tuple[float, float, float, float]
+    refine_steps: int
+    w_plus: torch.Tensor
+    parameters: torch.Tensor | None
+    landmarks: torch.Tensor
+    generated_landmarks: torch.Tensor
+    invertibility_mask: torch.Tensor  # float [S,S] in [0,1], of 8 bits
+    alignment_flow: torch.Tensor  # float32 [2,S,S], of half precision
+    landmark_error: float
+    created: float = field(default_factory=time.time)
+
+    @property
+    def id(self) -> str:
+        return inversion_id(self.model_digest, self.crop, self.geometry, self.refine_steps)
+
+
+def inversion_id(model_digest: str, crop: np.ndarray, geometry: CropGeometry, refine_steps: int) -> str:
+    """The hash of what goes into an inversion: so one that was made before is found before it is made again."""
+    digest = hashlib.sha256(f"{FORMAT} {VERSION} {model_digest} {refine_steps}\n".encode())
+    digest.update(geometry.to_tensor().numpy().tobytes())
+    digest.update(np.ascontiguousarray(crop).tobytes())
+    return digest.hexdigest()
+
+
+def to_bytes(inversion: Inversion) -> bytes:
+    """The inversion as a file."""
+    png = io.BytesIO()
+    Image.fromarray(inversion.crop).save(png, "PNG")
+    tensors = {
+        "crop_png": torch.frombuffer(bytearray(png.getvalue()), dtype=torch.uint8),
+        "geometry": inversion.geometry.to_tensor(),
+        "w_plus": inversion.w_plus.float(),
+        "landmarks": inversion.landmarks.float(),
+        "generated_landmarks": inversion.generated_landmarks.float(),
+        "invertibility_mask": (inversion.invertibility_mask * 255).round().to(torch.uint8),
+        "alignment_flow": inversion.alignment_flow.half(),
+    }
+    if inversion.parameters is not None:
+        tensors["parameters"] = inversion.parameters.float()
+    metadata = {
+        "format": FORMAT,
+        "version": str(VERSION),
+        "id": inversion.id,
+        "model": inversion.model,
+        "model_digest": inversion.model_digest,
+        "created": repr(inversion.created),
+        "refine_steps": str(inversion.refine_steps),
+        "landmark_error": repr(inversion.landmark_error),
+        "box": json.dumps(inversion.box),
+    }
+    return save({key: tensor.contiguous() for key, tensor in tensors.items()}, metadata)
+
+
+def from_bytes(data: bytes) -> Inversion:
+    """Read a file that may come from anywhere. Raises `InversionDamaged` that says what is wrong with it."""
+    try:
+        metadata = _metadata(data)
+        tensors = load(data)
+        mask = _tensor(tensors, "invertibility_mask", torch.uint8, (None, None)).float() / 255
+        flow = _tensor(tensors, "alignment_flow", torch.float16, (2, *mask.shape)).float()
+        box = tuple(float(v) for v in json.loads(metadata["box"]))
+        if len(box) != 4 or mask.shape[0] != mask.shape[1] or mask.shape[0] > 1024:
+            raise ValueError("its box or mask has another shape")
+        inversion = Inversion(
+            model=metadata["model"],
+            model_digest=metadata["model_digest"],
+            crop=_crop(_tensor(tensors, "crop_png", torch.uint8, (None,))),
+            geometry=CropGeometry.from_tensor(_tensor(tensors, "geometry", torch.float64, (4,))),
+            box=box,  # type: ignore[arg-type]
+            refine_steps=int(metadata["refine_steps"]),
+            w_plus=_tensor(tensors, "w_plus", torch.float32, (None, None)),
+            parameters=_tensor(tensors, "parameters", torch.float32, (None,))
+            if "parameters" in tensors
+            else None,
+            landmarks=_tensor(tensors, "landmarks", torch.float32, (LANDMARKS, 2)),
+            generated_landmarks=_tensor(tensors, "generated_landmarks", torch.float32, (LANDMARKS, 2)),
+            invertibility_mask=mask,
+            alignment_flow=flow,
+            landmark_error=float(metadata["landmark_error"]),
+            created=float(metadata["created"]),
+        )
+        if inversion.id != metadata["id"]:
+            raise ValueError("its id is not that of its contents")
+    except (SafetensorError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise InversionDamaged(f"This inversion cannot be used: {error}.", _DAMAGED) from error
+    return inversion
+
+
+def read_metadata(data: bytes) -> dict[str, str]:
+    """The metadata of an inversion file, without its tensors. Raises `InversionDamaged`."""
+    try:
+        return _metadata(data)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InversionDamaged(f"This inversion cannot be used: {error}.", _DAMAGED) from error
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    if not 8 < len(data) <= MAX_BYTES:
+        raise ValueError(f"{len(data)} bytes are no inversion")
+    length = int.from_bytes(data[:8], "little")
+    if length > min(len(data) - 8, 100_000):
+        raise ValueError("its header is cut short or too long")
+    metadata = json.loads(data[8 : 8 + length])["__metadata__"]
+    if metadata.get("format") != FORMAT:
+        raise ValueError("it is something else")
+    if metadata.get("version") != str(VERSION):
+        raise ValueError(f"its format version is {metadata.get('version')}, this engine reads {VERSION}")
+    return metadata
+
+
+def _tensor(
+    tensors: dict[str, torch.Tensor], key: str, dtype: torch.dtype, shape: tuple[int | None, ...]
+) -> torch.Tensor:
+    tensor = tensors[key]
+    fits = len(shape) == tensor.ndim and all(s in (None, a) for s, a in zip(shape, tensor.shape, strict=True))
+    if tensor.dtype != dtype or not fits:
+        raise ValueError(f"{key} is {tensor.dtype} {list(tensor.shape)}, expected {dtype} {list(shape)}")
+    if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+        raise ValueError(f"{key} holds values that are not finite")
+    return tensor
+
+
+def _crop(png: torch.Tensor) -> np.ndarray:
+    try:
+        with Image.open(io.BytesIO(png.numpy().tobytes()), formats=["PNG"]) as image:
+            if image.size != (CROP_SIZE, CROP_SIZE) or image.mode != "RGB":
+                raise ValueError(f"its crop is {image.size[0]}×{image.size[1]} {image.mode}")
+            return np.asarray(image)
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError("its crop is no picture") from error
