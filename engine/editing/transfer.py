@@ -10,8 +10,8 @@ because the layer's mask 1 − m is what blends it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 import torch
@@ -31,6 +31,7 @@ COARSE = 96
 SMOOTHING = 1e-3
 DARKEST, BRIGHTEST = 0.35, 2.2  # limits of the ratio
 FLOOR = 0.015  # added to linear light before dividing, so that black does not explode
+BROAD = 0.02  # a band from which on light is meant, which falls on teeth as well
 STILL = 0.02  # px; a flow below this anywhere is none
 
 
@@ -67,6 +68,8 @@ class PreparedFace:
         self.eyes = sum(
             (polygon(inversion.landmarks[list(eye)], SIZE) for eye in eyes), torch.zeros(1, 1, SIZE, SIZE)
         )
+        teeth = polygon(inversion.landmarks[list(mesh_points.INNER_LIPS)], SIZE)
+        self.lips_closed = 1 - blur(teeth, 0.004)
 
     def strengthened(self, edits: dict[Direction, float], start: torch.Tensor) -> torch.Tensor:
         """c + d [1,P]: exact, because the parameters are known."""
@@ -105,20 +108,22 @@ class PreparedFace:
         return blur(self.eyes, 0.006) * self.eyes * shift[None, :, None, None]
 
     def _tone(self, edits: dict[Direction, float]) -> torch.Tensor:
-        """Factors of linear light [1,3,256,256], one step per blur that the directions ask for."""
+        """Factors of linear light [1,3,256,256]: direction after direction, each blurred as it asks for."""
         log_tone = torch.zeros(1, 3, SIZE, SIZE)
-        shaded = [item for item in edits.items() if item[0].shading > 0]
         before, c = self._made(self.c), self.c
-        for (band, shading), group in groupby(
-            sorted(shaded, key=lambda item: (item[0].band, item[0].shading)),
-            lambda i: (i[0].band, i[0].shading),
-        ):
-            c = self.strengthened(dict(group), c)
+        for direction, strength in edits.items():
+            if direction.shading == 0:
+                continue
+            c = self.strengthened({direction: strength}, c)
             after = self._made(c)
-            ratio = torch.log((after + FLOOR) / (before + FLOOR)).clamp(np.log(DARKEST), np.log(BRIGHTEST))
-            log_tone += shading * blur(ratio, band)
+            ratio = torch.log((after + FLOOR) / (before + FLOOR)).clamp(math.log(DARKEST), math.log(BRIGHTEST))
+            lightness = ratio.mean(1, keepdim=True)
+            ratio = lightness + direction.hue * (ratio - lightness)
+            log_tone += direction.shading * blur(
+                ratio * (1 if direction.band > BROAD else self.lips_closed), direction.band
+            )
             before = after
-        return log_tone.exp()
+        return log_tone.clamp(math.log(DARKEST), math.log(BRIGHTEST)).exp()
 
     def _made(self, c: torch.Tensor) -> torch.Tensor:
         """G(c) in linear light, every point of the face where the unmoved photograph has it: [1,3,256,256]."""

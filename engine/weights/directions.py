@@ -35,6 +35,7 @@ class Direction:
     maximum: float
     shading: float = 1.0
     band: float = 0.012
+    hue: float = 1.0
     iris: tuple[float, float] = (0.0, 0.0)
     hint: str = ""
 
