@@ -183,7 +183,7 @@ class DirectionList(Message):
 class InversionInfo(Message):
     id: InversionId
     model: str
-    created: float
+    used: float  # when it was made or last looked up, seconds since 1970
     bytes: int
 
 

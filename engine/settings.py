@@ -16,7 +16,7 @@ class Settings:
 
     model: str = "default"
     device: str = "auto"  # auto | cpu | cuda | mps
-    threads: int = 0  # of the worker; 0 = one per core
+    threads: int = 0  # of the worker; 0 = what suits the model
     idle_seconds: int = 1800  # the engine exits after this long without a client; 0 = never
     refine_steps: int = 80  # of one inversion
     keep_parasites: bool = True  # store the inversion in the layers that GIMP saves

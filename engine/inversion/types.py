@@ -11,7 +11,8 @@ The file (format version 1) is safetensors; later versions only add keys:
     invertibility_mask     uint8 [S, S]         m · 255, composed
     alignment_flow         float16 [2, S, S]    crop units
 
-with the metadata `format`, `version`, `id`, `model`, `model_digest`, `created`, `refine_steps`, `landmark_error`, `box`.
+with one metadata entry, `likeness`: a JSON object of `format`, `version`, `id`, `model`, `model_digest`, `refine_steps`,
+`landmark_error`, `box`. (One entry, because safetensors writes several in any order.)
 Per-scale masks and flows of a trained SAMM go beside the composed ones as `invertibility_mask.32` and so on.
 
 *Convention.* The invertibility mask is 1 (255) where the generator cannot make the pixel: it stays the photograph's.
@@ -24,8 +25,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -61,7 +62,6 @@ class Inversion:
     invertibility_mask: torch.Tensor  # float [S,S] in [0,1], of 8 bits
     alignment_flow: torch.Tensor  # float32 [2,S,S], of half precision
     landmark_error: float
-    created: float = field(default_factory=time.time)
 
     @property
     def id(self) -> str:
@@ -91,37 +91,36 @@ def to_bytes(inversion: Inversion) -> bytes:
     }
     if inversion.parameters is not None:
         tensors["parameters"] = inversion.parameters.float()
-    metadata = {
+    facts = {
         "format": FORMAT,
-        "version": str(VERSION),
+        "version": VERSION,
         "id": inversion.id,
         "model": inversion.model,
         "model_digest": inversion.model_digest,
-        "created": repr(inversion.created),
-        "refine_steps": str(inversion.refine_steps),
-        "landmark_error": repr(inversion.landmark_error),
-        "box": json.dumps(inversion.box),
+        "refine_steps": inversion.refine_steps,
+        "landmark_error": inversion.landmark_error,
+        "box": inversion.box,
     }
-    return save({key: tensor.contiguous() for key, tensor in tensors.items()}, metadata)
+    return save({key: tensor.contiguous() for key, tensor in tensors.items()}, {"likeness": json.dumps(facts)})
 
 
 def from_bytes(data: bytes) -> Inversion:
     """Read a file that may come from anywhere. Raises `InversionDamaged` that says what is wrong with it."""
     try:
-        metadata = _metadata(data)
+        facts = _facts(data)
         tensors = load(data)
         mask = _tensor(tensors, "invertibility_mask", torch.uint8, (None, None)).float() / 255
         flow = _tensor(tensors, "alignment_flow", torch.float16, (2, *mask.shape)).float()
-        box = tuple(float(v) for v in json.loads(metadata["box"]))
+        box = tuple(float(v) for v in facts["box"])
         if len(box) != 4 or mask.shape[0] != mask.shape[1] or mask.shape[0] > 1024:
             raise ValueError("its box or mask has another shape")
         inversion = Inversion(
-            model=metadata["model"],
-            model_digest=metadata["model_digest"],
+            model=facts["model"],
+            model_digest=facts["model_digest"],
             crop=_crop(_tensor(tensors, "crop_png", torch.uint8, (None,))),
             geometry=CropGeometry.from_tensor(_tensor(tensors, "geometry", torch.float64, (4,))),
             box=box,  # type: ignore[arg-type]
-            refine_steps=int(metadata["refine_steps"]),
+            refine_steps=int(facts["refine_steps"]),
             w_plus=_tensor(tensors, "w_plus", torch.float32, (None, None)),
             parameters=_tensor(tensors, "parameters", torch.float32, (None,))
             if "parameters" in tensors
@@ -130,36 +129,29 @@ def from_bytes(data: bytes) -> Inversion:
             generated_landmarks=_tensor(tensors, "generated_landmarks", torch.float32, (LANDMARKS, 2)),
             invertibility_mask=mask,
             alignment_flow=flow,
-            landmark_error=float(metadata["landmark_error"]),
-            created=float(metadata["created"]),
+            landmark_error=float(facts["landmark_error"]),
         )
-        if inversion.id != metadata["id"]:
+        if inversion.id != facts["id"]:
             raise ValueError("its id is not that of its contents")
     except (SafetensorError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise InversionDamaged(f"This inversion cannot be used: {error}.", _DAMAGED) from error
     return inversion
 
 
-def read_metadata(data: bytes) -> dict[str, str]:
-    """The metadata of an inversion file, without its tensors. Raises `InversionDamaged`."""
-    try:
-        return _metadata(data)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InversionDamaged(f"This inversion cannot be used: {error}.", _DAMAGED) from error
-
-
-def _metadata(data: bytes) -> dict[str, str]:
+def _facts(data: bytes) -> dict[str, Any]:
     if not 8 < len(data) <= MAX_BYTES:
         raise ValueError(f"{len(data)} bytes are no inversion")
     length = int.from_bytes(data[:8], "little")
     if length > min(len(data) - 8, 100_000):
         raise ValueError("its header is cut short or too long")
-    metadata = json.loads(data[8 : 8 + length])["__metadata__"]
-    if metadata.get("format") != FORMAT:
+    facts = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["likeness"])
+    if facts["format"] != FORMAT:
         raise ValueError("it is something else")
-    if metadata.get("version") != str(VERSION):
-        raise ValueError(f"its format version is {metadata.get('version')}, this engine reads {VERSION}")
-    return metadata
+    if facts["version"] != VERSION:
+        raise ValueError(f"its format version is {facts['version']!r}, this engine reads {VERSION}")
+    if not isinstance(facts["model"], str) or not isinstance(facts["model_digest"], str):
+        raise ValueError("its model has no name")
+    return facts
 
 
 def _tensor(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
@@ -43,6 +45,7 @@ from engine.weights.store import FaceModel, load_model
 Report = Callable[[float, str], None]
 PREPARED = 16  # faces kept ready in memory
 MODELS = 2
+SMALL_RESOLUTION = 256
 
 
 class Pipeline:
@@ -97,9 +100,7 @@ class Pipeline:
         """Take an inversion from outside into the cache. Raises `InversionDamaged`, `UnknownModel`."""
         inversion = from_bytes(data)
         size = self._cache.keep(self._fitting(inversion, self._model(inversion.model)))
-        return InversionInfo(
-            id=inversion.id, model=inversion.model, created=inversion.created, bytes=size
-        )
+        return InversionInfo(id=inversion.id, model=inversion.model, used=time.time(), bytes=size)
 
     def _model(self, name: str | None) -> FaceModel:
         name = name or self._settings.model
@@ -108,6 +109,9 @@ class Pipeline:
             while len(self._models) > MODELS:
                 self._models.popitem(last=False)
         self._models.move_to_end(name)
+        # More threads than one cost a small generator more in waiting for each other than they save in work.
+        small = self._models[name].resolution <= SMALL_RESOLUTION
+        torch.set_num_threads(self._settings.threads or (1 if small else os.cpu_count() or 1))
         return self._models[name]
 
     def _inversions(
@@ -123,7 +127,11 @@ class Pipeline:
         steps = self._settings.refine_steps if request.refine_steps is None else request.refine_steps
         inverted = []
         for done, (number, face) in enumerate(chosen):
-            what = f"Inverting face {number}" if len(chosen) == 1 else f"Inverting face {done + 1} of {len(chosen)}"
+            what = (
+                f"Inverting face {number}"
+                if len(chosen) == 1
+                else f"Inverting face {done + 1} of {len(chosen)}"
+            )
 
             def tell(fraction: float, what: str = what, done: int = done) -> None:
                 report(0.05 + 0.85 * (done + fraction) / len(chosen), what)
@@ -178,7 +186,9 @@ class Pipeline:
         height, width = picture.shape[:2]
         rect = inversion.geometry.bounds(width, height)
         if rect.w == 0 or rect.h == 0:
-            raise BadRequest("The inverted face lies outside of this picture.", "Invert a face of this picture.")
+            raise BadRequest(
+                "The inverted face lies outside of this picture.", "Invert a face of this picture."
+            )
         pixels, geometry, part = _view(picture, inversion.geometry, rect, preview)
         face = self._prepare(inversion, model)
         chosen = {model.directions[name]: strength for name, strength in edits.items()}

@@ -80,7 +80,8 @@ def main(source: Path, target: Path) -> None:
     digest = hashlib.sha256(source.read_bytes()).hexdigest()
     if digest != SOURCE_SHA256:
         raise SystemExit(f"{source} is not the file this was written for (sha256 {digest})")
-    metadata = {"source": source.name, "source_sha256": digest, "license": "Apache-2.0"}
+    # One entry only: safetensors writes several in any order, and the file would not be reproducible.
+    metadata = {"source": f"{source.name}, sha256 {digest}, Apache-2.0"}
     save_file(name_tensors(read_operators(source)), target, metadata=metadata)
 
 

@@ -59,7 +59,8 @@ def main(source: Path, target: Path) -> None:
     if digest != SOURCE_SHA256:
         raise SystemExit(f"{source} is not the file this was written for (sha256 {digest})")
     tensors = name_tensors(read_convolutions(source))
-    save_file(tensors, target, metadata={"source": source.name, "source_sha256": digest, "license": "MIT"})
+    # One entry only: safetensors writes several in any order, and the file would not be reproducible.
+    save_file(tensors, target, metadata={"source": f"{source.name}, sha256 {digest}, MIT"})
 
 
 if __name__ == "__main__":

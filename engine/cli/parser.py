@@ -1,0 +1,90 @@
+"""The commands and their options. Everything wrong with them ends with exit code 2."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+from engine import __version__
+from engine.cli.report import Outcome
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m engine", description="Invert, edit and blend faces; everything stays on this machine."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_work(commands)
+    _add_control(commands)
+    return parser
+
+
+def _add_work(commands: argparse._SubParsersAction) -> None:
+    invert = _command(commands, "invert", "photographs.invert", "find faces and invert them into the generator")
+    _add_photo(invert)
+    invert.add_argument(
+        "-o", "--output", type=Path, metavar="DIR", required=True, help="a folder for the results"
+    )
+
+    edit = _command(commands, "edit", "photographs.edit", "edit faces along directions")
+    _add_photo(edit)
+    edit.add_argument("--set", type=_edit, action="append", required=True, metavar="NAME=NUMBER", dest="edits")
+    edit.add_argument("-o", "--output", type=Path, metavar="OUT", required=True, help="the picture to write")
+
+    dialog = _command(commands, "dialog", "photographs.dialog", "open the same window as in GIMP on a file")
+    dialog.add_argument("window", choices=("invert", "edit"))
+    _add_photo(dialog)
+    dialog.add_argument("-o", "--output", type=Path, metavar="OUT", help="the picture to write")
+
+
+def _add_control(commands: argparse._SubParsersAction) -> None:
+    directions = _command(commands, "directions", "control.directions", "list what can be edited")
+    directions.add_argument("--model", metavar="NAME")
+    _command(commands, "serve", "control.serve", "be the engine, until stopped")
+    _command(commands, "status", "control.status", "ask the running engine how it is")
+    _command(commands, "stop", "control.stop", "end the running engine")
+    _command(commands, "doctor", "doctor.doctor", "look for what may be wrong")
+
+
+def _command(
+    commands: argparse._SubParsersAction, name: str, function: str, description: str
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=description, description=description)
+    parser.add_argument("--json", action="store_true", help="print one machine-readable object on stdout")
+    parser.set_defaults(run=_loaded_when_run(function))
+    return parser
+
+
+def _loaded_when_run(function: str) -> Callable[[argparse.Namespace], Outcome]:
+    """`module.function` of this package. `serve` has no use for Pillow, nor `invert` for FastAPI."""
+    module, _, name = function.partition(".")
+    return lambda options: getattr(importlib.import_module(f"engine.cli.{module}"), name)(options)
+
+
+def _add_photo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("photo", type=Path, metavar="PHOTO")
+    parser.add_argument("--face", type=_count, default=0, metavar="N", help="the N-th largest face; 0 = all")
+    parser.add_argument("--refine-steps", type=_count, metavar="N", help="of one inversion")
+    parser.add_argument("--model", metavar="NAME")
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or len(text) > 9:
+        raise argparse.ArgumentTypeError(f"“{text}” is not a whole number from 0 on")
+    return int(text)
+
+
+def _edit(text: str) -> tuple[str, float]:
+    """`name=number`."""
+    name, equals, number = text.partition("=")
+    try:
+        strength = float(number)
+    except ValueError:
+        strength = math.nan
+    if not name or not equals or not math.isfinite(strength):
+        raise argparse.ArgumentTypeError(f"“{text}” is not of the form NAME=NUMBER, such as smile=1.0")
+    return name, strength

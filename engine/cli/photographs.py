@@ -1,0 +1,197 @@
+"""Commands on a photograph: read it, have the engine work on it, put the layers over it, write the files."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from engine import compose
+from engine.cli.control import running_engine
+from engine.cli.report import Outcome, Silence, reporter
+from engine.errors import BadRequest, UnknownDirection
+from engine.messages import BYTES_PER_PIXEL, FaceResult
+from engine.photo import Photo, load_photo, save_photo
+from engine.service.dialogs import of_the_desktop
+from plugin.likeness.client import Client
+
+WRITABLE = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
+
+Json = dict[str, Any]
+
+
+def invert(options: argparse.Namespace) -> Outcome:
+    """Write result.png, generated.png, invertibility_mask.png and the inversions into a folder."""
+    photo = load_photo(options.photo)
+    folder: Path = options.output
+    _make_folder(folder)
+    run = _run(photo, {"kind": "invert"} | _choices(options), options)
+    layers = [_Layers.fetch(run.client, face) for face in run.faces]
+    generated, invertibility_mask = photo.pixels, compose.empty_mask(photo.pixels)
+    for layer in layers:
+        generated = compose.place(generated, layer.generated, layer.rect)
+        invertibility_mask = compose.add_mask(
+            invertibility_mask, layer.invertibility_mask, layer.generated, layer.rect
+        )
+    written = [folder / "result.png", folder / "generated.png", folder / "invertibility_mask.png"]
+    save_photo(photo, _composed(photo.pixels, layers), written[0])
+    save_photo(photo, generated, written[1])
+    Image.fromarray(invertibility_mask).save(written[2])
+    for number, face in enumerate(run.faces, start=1):
+        path = folder / ("inversion.safetensors" if number == 1 else f"inversion-{number}.safetensors")
+        path.write_bytes(run.client.inversion(face.inversion))
+        written.append(path)
+    return _outcome(run, written)
+
+
+def edit(options: argparse.Namespace) -> Outcome:
+    """Write the edited photograph."""
+    photo = load_photo(options.photo)
+    _check_output(options.output)
+    edits = dict(options.edits)
+    run = _run(photo, {"kind": "edit", "edits": edits} | _choices(options), options)
+    return _write_edited(run, options.output)
+
+
+def dialog(options: argparse.Namespace) -> Outcome:
+    """Open the window on a photograph and write what the person accepts."""
+    photo = load_photo(options.photo)
+    output = options.output or _free_name(options.photo)
+    _check_output(output)
+    request = {
+        "kind": "dialog",
+        "window": options.window,
+        "title": options.photo.name.encode("utf-8", "replace").decode()[:300],
+        "environment": of_the_desktop(os.environ),
+    }
+    return _write_edited(_run(photo, request | _choices(options), options), output)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A job that is done."""
+
+    client: Client
+    photo: Photo
+    model: str
+    faces: list[FaceResult]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class _Layers:
+    """One face's pictures, as arrays over its rect."""
+
+    rect: tuple[int, int, int, int]
+    layer: np.ndarray
+    layer_mask: np.ndarray
+    generated: np.ndarray
+    invertibility_mask: np.ndarray
+
+    @classmethod
+    def fetch(cls, client: Client, face: FaceResult) -> _Layers:
+        names = ("layer", "layer_mask", "generated", "invertibility_mask")
+        return cls(face.rect, *(_fetched(client, getattr(face, name).id) for name in names))
+
+
+def _run(photo: Photo, request: Json, options: argparse.Namespace) -> _Run:
+    began = time.monotonic()
+    progress = reporter(options.json)
+    try:
+        client = running_engine(progress)
+        if "edits" in request:
+            _check_directions(client, request["edits"], options.model, progress)
+        picture = _send(client, photo)
+        result = client.run(request | {"picture": picture}, progress.event)
+    finally:
+        progress.close()
+    faces = [FaceResult.model_validate(face) for face in result["faces"]]
+    return _Run(client, photo, result["model"], faces, time.monotonic() - began)
+
+
+def _choices(options: argparse.Namespace) -> Json:
+    return {"face": options.face, "refine_steps": options.refine_steps, "model": options.model}
+
+
+def _check_directions(client: Client, edits: dict[str, float], model: str | None, progress: Silence) -> None:
+    """Before anything long is done. Raises `UnknownDirection`."""
+    progress.say("Looking at the model")
+    known = client.directions(model)
+    names = [direction["name"] for direction in known["directions"]]
+    unknown = [name for name in edits if name not in names]
+    if unknown:
+        raise UnknownDirection(
+            f"The model “{known['model']}” has no direction “{unknown[0]}”.", f"It has: {', '.join(names)}."
+        )
+
+
+def _send(client: Client, photo: Photo) -> str:
+    height, width, _ = photo.pixels.shape
+    alpha = np.full((height, width), 255, np.uint8) if photo.alpha is None else photo.alpha
+    pixels = np.dstack([photo.pixels, alpha]).tobytes()
+    return client.send_picture(width, height, "RGBA u8", pixels)["id"]
+
+
+def _fetched(client: Client, identity: str) -> np.ndarray:
+    """[h, w, 4] for RGBA u8, [h, w] for Y u8."""
+    facts, data = client.fetch_picture(identity)
+    channels = BYTES_PER_PIXEL[facts["format"]]
+    shape = (facts["height"], facts["width"]) + ((channels,) if channels > 1 else ())
+    return np.frombuffer(data, np.uint8).reshape(shape)
+
+
+def _composed(pixels: np.ndarray, layers: list[_Layers]) -> np.ndarray:
+    for layer in layers:
+        pixels = compose.over(pixels, layer.layer, layer.layer_mask, layer.rect)
+    return pixels
+
+
+def _write_edited(run: _Run, output: Path) -> Outcome:
+    layers = [_Layers.fetch(run.client, face) for face in run.faces]
+    save_photo(run.photo, _composed(run.photo.pixels, layers), output)
+    return _outcome(run, [output])
+
+
+def _outcome(run: _Run, written: list[Path]) -> Outcome:
+    keys = {"number", "inversion", "box", "rect", "landmark_error", "mask_area", "from_cache", "edits"}
+    data = {
+        "written": [str(path.absolute()) for path in written],
+        "model": run.model,
+        "faces": [face.model_dump(mode="json", include=keys) for face in run.faces],
+        "seconds": round(run.seconds, 3),
+        "notes": list(run.photo.notes),
+    }
+    faces = "1 face" if len(run.faces) == 1 else f"{len(run.faces)} faces"
+    names = ", ".join(str(path) for path in written)
+    return Outcome(data, "\n".join([f"{faces}, {run.seconds:.1f} s. Written: {names}", *run.photo.notes]))
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadRequest(f"The folder {folder} cannot be made: {error.strerror}.") from error
+
+
+def _check_output(path: Path) -> None:
+    """Before anything long is done: a place and a type that can be written."""
+    if not path.parent.is_dir():
+        raise BadRequest(f"There is no folder {path.parent}.", "Make it first.")
+    if path.suffix and path.suffix.lower() not in WRITABLE:
+        raise BadRequest(
+            f"Photographs cannot be written as “{path.suffix}”.", f"Use one of {', '.join(WRITABLE)}."
+        )
+
+
+def _free_name(photo: Path) -> Path:
+    """A name beside the photograph that nothing has yet."""
+    names = ("-edited", *(f"-edited-{number}" for number in range(2, 1000)))
+    return next(
+        p for p in (photo.with_name(photo.stem + name + photo.suffix) for name in names) if not p.exists()
+    )

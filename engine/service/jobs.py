@@ -1,0 +1,230 @@
+"""Jobs: one POST each, from `accepted` to exactly one of `done`, `failed`, `cancelled`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
+
+from engine.errors import BadRequest, Busy, InternalError, LikenessError
+from engine.messages import (
+    Accepted,
+    Cancelled,
+    DetectRequest,
+    DialogAnswer,
+    DialogRequest,
+    Done,
+    EditRequest,
+    Failed,
+    InvertRequest,
+    JobInfo,
+    JobRequest,
+    Progress,
+    WorkResult,
+)
+from engine.paths import Home
+from engine.service.bench import Bench, Priority
+from engine.service.dialogs import Dialog
+from engine.service.refusals import Refusal
+from engine.spool import Spool
+
+MAX_JOBS = 32
+REMEMBERED = 100  # ended jobs that can still be asked about
+SPOOL_BYTES = 2_000_000_000
+
+log = logging.getLogger("likeness.service")
+_RESULT: TypeAdapter[WorkResult] = TypeAdapter(WorkResult)
+Work = DetectRequest | InvertRequest | EditRequest
+
+
+class Job:
+    """What is known of a job. Its events are kept as the newest progress and the closing one: bounded."""
+
+    def __init__(self, request: JobRequest) -> None:
+        self.id = uuid.uuid4().hex
+        self.request = request
+        self.accepted: Work | None = None  # what the person accepted in the dialog
+        self.answered = asyncio.get_running_loop().create_future()
+        self.task: asyncio.Task[None] | None = None
+        self.state: Literal["queued", "running", "ended"] = "queued"
+        self.fraction = 0.0
+        self._began: float | None = None
+        self._progress: Progress | None = None
+        self._closing: Done | Failed | Cancelled | None = None
+        self._changed = asyncio.Event()
+
+    def info(self) -> JobInfo:
+        return JobInfo(id=self.id, kind=self.request.kind, state=self.state, fraction=self.fraction)
+
+    def pictures(self) -> set[str]:
+        """The pictures that it needs to stay."""
+        return {request.picture for request in (self.request, self.accepted) if request}
+
+    def report(self, fraction: float, message: str) -> None:
+        """A progress of the work itself; the time left follows from the time it took so far."""
+        now = time.monotonic()
+        if self._began is None:
+            self._began = now
+        self.state, self.fraction = "running", fraction
+        elapsed = now - self._began
+        left = elapsed * (1 - fraction) / fraction if fraction >= 0.05 and elapsed >= 0.5 else None
+        self._progress = Progress(
+            fraction=fraction, message=message, seconds_left=None if left is None else round(left, 1)
+        )
+        self._changed.set()
+
+    def say(self, message: str) -> None:
+        """A message without progress."""
+        self._progress = Progress(fraction=self.fraction, message=message)
+        self._changed.set()
+
+    def close(self, closing: Done | Failed | Cancelled) -> None:
+        """The last event; the first one that comes is it."""
+        if self._closing is None:
+            self._closing, self.state = closing, "ended"
+            self._changed.set()
+
+    async def events(self) -> AsyncIterator[bytes]:
+        """The stream, one JSON object a line. A reader that is slow misses progress, never the end."""
+        yield _line(Accepted(job=self.id))
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            progress, self._progress = self._progress, None
+            if progress:
+                yield _line(progress)
+            if self._closing:
+                yield _line(self._closing)
+                return
+
+
+class Jobs:
+    """All jobs that live, and the last that ended."""
+
+    def __init__(self, home: Home, bench: Bench, dialog_command: list[str]) -> None:
+        self._home = home
+        self._spool = Spool(home.spool)
+        self._bench = bench
+        self._dialog_command = dialog_command
+        self._live: dict[str, Job] = {}
+        self._ended: OrderedDict[str, Job] = OrderedDict()
+        self._afterwards: set[asyncio.Task[None]] = set()
+
+    @property
+    def live(self) -> list[Job]:
+        return list(self._live.values())
+
+    def find(self, identity: str) -> Job:
+        job = self._live.get(identity) or self._ended.get(identity)
+        if job is None:
+            raise Refusal(404, BadRequest("The engine knows no such job."))
+        return job
+
+    def start(self, request: JobRequest) -> Job:
+        """Raises `Busy`, and `BadRequest` when the picture is not here."""
+        if len(self._live) >= MAX_JOBS:
+            raise Busy(f"The engine has {MAX_JOBS} jobs already.", "Wait until one has ended.")
+        self._spool.describe(request.picture)
+        job = Job(request)
+        self._live[job.id] = job
+        job.task = asyncio.create_task(self._live_of(job))
+        job.task.add_done_callback(lambda _: self._bury(job))
+        return job
+
+    def cancel(self, job: Job) -> None:
+        """Close the job as cancelled, at once; the worker or the dialog lets go of it in its own time."""
+        job.close(Cancelled())
+        if job.task:
+            job.task.cancel()
+
+    def answer(self, job: Job, answer: DialogAnswer) -> None:
+        """What the person decided in the job's dialog."""
+        if not isinstance(job.request, DialogRequest) or job.state == "ended" or job.answered.done():
+            raise Refusal(409, BadRequest("No dialog is waiting for this answer."))
+        job.answered.set_result(answer)
+
+    async def stop(self) -> None:
+        """Cancel all jobs and wait until their dialogs have gone."""
+        tasks = [job.task for job in self.live if job.task]
+        for job in self.live:
+            self.cancel(job)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._afterwards, return_exceptions=True)
+
+    # --- a job's life -------------------------------------------------------------------------------------
+
+    async def _live_of(self, job: Job) -> None:
+        try:
+            if isinstance(job.request, DialogRequest):
+                job.close(await self._dialog(job, job.request))
+            else:
+                job.close(await self._work(job, job.request))
+        except LikenessError as error:
+            job.close(Failed(error=error.to_dict()))
+        except asyncio.CancelledError:
+            job.close(Cancelled())
+        except Exception as error:
+            log.error("a job failed", exc_info=error)
+            job.close(
+                Failed(error=InternalError("The engine made a mistake.", "See logs/engine.log.").to_dict())
+            )
+
+    def _bury(self, job: Job) -> None:
+        del self._live[job.id]
+        self._ended[job.id] = job
+        if len(self._ended) > REMEMBERED:
+            self._ended.popitem(last=False)
+        self._later(asyncio.to_thread(self._trim))
+
+    async def _work(self, job: Job, request: Work) -> Done:
+        preview = isinstance(request, EditRequest) and request.preview is not None
+        job.say("Waiting for the engine")
+        result = await self._bench.run(
+            job.id, request.model_dump(mode="json"), Priority.PREVIEW if preview else Priority.JOB, job.report
+        )
+        return Done(result=_RESULT.validate_python(result))
+
+    async def _dialog(self, job: Job, request: DialogRequest) -> Done | Cancelled:
+        dialog = await Dialog.start(self._dialog_command, job.id, self._home, request.environment)
+        job.state = "running"
+        job.say("The dialog is open")
+        closed = asyncio.create_task(dialog.wait())
+        try:
+            await asyncio.wait({closed, job.answered}, return_when=asyncio.FIRST_COMPLETED)
+            if not job.answered.done():
+                closed.result()  # raises DialogLost
+                return Cancelled()
+            job.accepted = job.answered.result().accepted
+            return await self._work(job, job.accepted) if job.accepted else Cancelled()
+        finally:
+            self._later(_ended(dialog, closed))
+
+    def _trim(self) -> None:
+        """Keep the spool small; what live jobs need counts as new."""
+        for picture in {picture for job in self.live for picture in job.pictures()}:
+            with contextlib.suppress(OSError, LikenessError):
+                self._spool.path(picture).touch()
+        with contextlib.suppress(OSError):
+            self._spool.trim(SPOOL_BYTES)
+
+    def _later(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._afterwards.add(task)
+        task.add_done_callback(self._afterwards.discard)
+
+
+async def _ended(dialog: Dialog, closed: asyncio.Task[None]) -> None:
+    await dialog.end()
+    with contextlib.suppress(LikenessError):
+        await closed
+
+
+def _line(event: Accepted | Progress | Done | Failed | Cancelled) -> bytes:
+    return event.model_dump_json().encode() + b"\n"

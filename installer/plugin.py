@@ -1,0 +1,95 @@
+"""Copy the plug-in into a GIMP profile, and ask GIMP whether it took it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SOURCE = REPOSITORY / "plugin" / "likeness"
+NAME = "likeness"
+PROCEDURES = ("plug-in-likeness-invert", "plug-in-likeness-edit")
+LOCATION = "location.json"
+
+
+class InstallError(Exception):
+    """The plug-in could not be installed; the text says why and what to do."""
+
+
+def engine_command() -> list[str]:
+    """How this environment starts the engine, from any folder."""
+    return [sys.executable, str(REPOSITORY / "engine"), "serve"]
+
+
+def install(profile: Path, home: Path, command: list[str]) -> Path:
+    """Put the plug-in into a profile and return its folder there; an earlier one is replaced as a whole.
+
+    The modules are copied verbatim; beside them comes `location.json`: the engine's home and how to start it.
+    Raises `InstallError`.
+    """
+    target = profile / "plug-ins" / NAME
+    if (
+        target.is_dir()
+        and not target.is_symlink()
+        and not (target / LOCATION).exists()
+        and any(target.iterdir())
+    ):
+        raise InstallError(f"{target} is not ours: it has no {LOCATION}. Move it away and try again.")
+    new, old = profile / f".{NAME}-new-{os.getpid()}", profile / f".{NAME}-old-{os.getpid()}"
+    try:
+        (profile / "plug-ins").mkdir(parents=True, exist_ok=True)
+        _copy(new, home, command)
+        if target.is_symlink():
+            target.unlink()
+        elif target.exists():
+            target.rename(old)
+        new.rename(target)
+    except OSError as error:
+        if old.exists() and not target.exists():
+            old.rename(target)
+        raise InstallError(f"{target} could not be written: {error}.") from error
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+    _check(target)
+    return target
+
+
+def _copy(folder: Path, home: Path, command: list[str]) -> None:
+    folder.mkdir()
+    for module in sorted(SOURCE.glob("*.py")):
+        shutil.copyfile(module, folder / module.name)
+        (folder / module.name).chmod(0o644)
+    (folder / f"{NAME}.py").chmod(0o755)
+    location = {"home": str(home), "command": command}
+    (folder / LOCATION).write_text(json.dumps(location, indent=1) + "\n", "utf-8")
+
+
+def _check(folder: Path) -> None:
+    """GIMP skips a plug-in silently whose script is misnamed or lacks its run bit."""
+    script = folder / f"{folder.name}.py"
+    if not script.is_file() or not os.access(script, os.X_OK):
+        raise InstallError(f"{script} is not executable. Is {folder} on a file system without run bits?")
+
+
+def verify(console: Path, profile: Path) -> None:
+    """Start GIMP without a window on this profile; raise `InstallError` unless it has our procedures."""
+    lookups = ", ".join(f"Gimp.get_pdb().lookup_procedure({name!r}) is not None" for name in PROCEDURES)
+    done = subprocess.run(
+        [
+            *(str(console), "-nidfs", "--batch-interpreter", "python-fu-eval"),
+            *("-b", f"print('likeness:', all([{lookups}]))", "--quit"),
+        ],
+        env=os.environ | {"GIMP3_DIRECTORY": str(profile)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    if "likeness: True" not in done.stdout:
+        said = (done.stderr or done.stdout).strip().splitlines()[-3:]
+        raise InstallError(f"GIMP does not see the plug-in in {profile}. It says: {' / '.join(said)}")

@@ -1,0 +1,57 @@
+"""Where GIMP 3 keeps its profiles: one folder for each minor version and each way of installing GIMP."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+CONSOLES = ("gimp-console-3.2", "gimp-console-3.0", "gimp-console")
+FLATPAK = Path(".var/app/org.gimp.GIMP/config/GIMP")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A profile's folder, such as ~/.config/GIMP/3.0; `sandboxed` where it cannot start the host's programs."""
+
+    folder: Path
+    sandboxed: bool = False
+
+
+def find_profiles(home: Path, platform: str = sys.platform) -> list[Profile]:
+    """All `3.*` profiles of the user whose home this is, native ones first."""
+    found = [Profile(folder) for folder in _versions(native_folder(home, platform))]
+    return found + [Profile(folder, sandboxed=True) for folder in _versions(home / FLATPAK)]
+
+
+def native_folder(home: Path, platform: str = sys.platform) -> Path:
+    """The folder in which GIMP, installed the usual way, keeps one profile for each minor version."""
+    if platform == "win32":
+        return Path(os.environ.get("APPDATA") or home / "AppData/Roaming") / "GIMP"
+    if platform == "darwin":
+        return home / "Library/Application Support/GIMP"
+    return Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config") / "GIMP"
+
+
+def find_console() -> tuple[Path, str] | None:
+    """This machine's own headless GIMP 3 and its minor version, such as `3.0`; None when there is none."""
+    for name in CONSOLES:
+        path = shutil.which(name)
+        version = _minor_version(path) if path else None
+        if path and version:
+            return Path(path), version
+    return None
+
+
+def _versions(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("3.*") if re.fullmatch(r"3\.\d+", path.name) and path.is_dir())
+
+
+def _minor_version(console: str) -> str | None:
+    done = subprocess.run([console, "--version"], capture_output=True, text=True, check=False, timeout=60)
+    found = re.search(r"\b(3\.\d+)\.\d+", done.stdout)
+    return found[1] if found else None

@@ -1,0 +1,116 @@
+"""What stands above the picture: face chips, the views, the zoom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PyQt5.QtCore import QSize, Qt, pyqtSignal
+from PyQt5.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QWidget
+
+from plugin.dialogs.icons import icon
+from plugin.dialogs.palette import Tones
+from plugin.dialogs.picture_view import PictureView
+from plugin.dialogs.state import ALL_FACES
+
+MOST_CHIPS = 4
+MOST_WORDS = 2  # with more faces the chips are numbers only
+
+
+def button(text: str, name: str = "", tip: str = "") -> QPushButton:
+    """A button that Tab reaches but a click does not focus: Space stays free for peeking."""
+    made = QPushButton(text)
+    made.setObjectName(name)
+    made.setToolTip(tip)
+    made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    return made
+
+
+class Choices(QWidget):
+    """Buttons of which one is down. `picked` carries the key of the one that was pressed."""
+
+    picked = pyqtSignal(object)
+
+    def __init__(self, name: str, spacing: int) -> None:
+        super().__init__()
+        self._name = name
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(0, 0, 0, 0)
+        self._row.setSpacing(spacing)
+        self._group = QButtonGroup(self)
+        self.buttons: dict[object, QPushButton] = {}
+
+    def offer(self, choices: Sequence[tuple[object, str, str]]) -> None:
+        """Replace what is offered by (key, text, tip), unless it is the same."""
+        if list(self.buttons) == [key for key, _, _ in choices]:
+            return
+        for old in self.buttons.values():
+            self._group.removeButton(old)
+            self._row.removeWidget(old)
+            old.hide()
+            old.deleteLater()
+        self.buttons = {}
+        for place, (key, text, tip) in enumerate(choices):
+            made = button(text, self._name, tip)
+            made.setCheckable(True)
+            made.setProperty("place", {0: "first", len(choices) - 1: "last"}.get(place, "middle"))
+            made.clicked.connect(lambda _=False, key=key: self.picked.emit(key))
+            self._group.addButton(made)
+            self._row.addWidget(made)
+            self.buttons[key] = made
+
+    def show_choice(self, key: object) -> None:
+        self._group.setExclusive(False)
+        for other, found in self.buttons.items():
+            found.setChecked(other == key)
+        self._group.setExclusive(True)
+
+
+class FaceChips(Choices):
+    """(face 1)(face 2) … (all faces); nothing while there is nothing to choose.
+
+    A crowd has chips for its largest faces and the one that was picked; the others are picked in the picture.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("chip", 6)
+
+    def show_faces(self, numbers: Sequence[int], choice: int) -> None:
+        seen = [n for place, n in enumerate(numbers) if place < MOST_CHIPS or n == choice]
+        word = "face " if len(numbers) <= MOST_WORDS else ""
+        chips: list[tuple[object, str, str]] = [(n, f"{word}{n}", f"Work on face {n}") for n in seen]
+        if len(numbers) > 1:
+            chips.append((ALL_FACES, "all faces" if word else "all", "Work on all faces at once"))
+        self.offer(chips)
+        self.show_choice(choice)
+
+
+class ZoomBar(QWidget):
+    """− 83 % +: the figure toggles between fit and 100 %."""
+
+    def __init__(self, view: PictureView, tones: Tones) -> None:
+        super().__init__()
+        self._view = view
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        self.smaller = button("", "quiet", "Smaller (−)")
+        self.smaller.setIcon(icon("minus", tones))
+        self.larger = button("", "quiet", "Larger (+)")
+        self.larger.setIcon(icon("plus", tones))
+        self.figure = button("", "quiet", "Fit, or 100 % (Z)")
+        self.figure.setMinimumWidth(self.figure.fontMetrics().horizontalAdvance("1600 %") + 18)
+        for made in (self.smaller, self.figure, self.larger):
+            made.setIconSize(QSize(16, 16))
+            row.addWidget(made)
+        self.smaller.setAccessibleName("Smaller")
+        self.larger.setAccessibleName("Larger")
+        self.smaller.clicked.connect(lambda: view.step_zoom(-1))
+        self.larger.clicked.connect(lambda: view.step_zoom(1))
+        self.figure.clicked.connect(view.toggle_zoom)
+        view.zoomed.connect(self._show)
+        self._show()
+
+    def _show(self) -> None:
+        known = self._view.scene.photograph is not None
+        self.setEnabled(known)
+        self.figure.setText(f"{self._view.viewport.zoom * 100:.0f} %" if known else "–")

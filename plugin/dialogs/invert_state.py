@@ -1,0 +1,82 @@
+"""What the Invert dialog knows beyond the faces: how thoroughly to search. Without Qt."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from engine.messages import DialogRequest, InvertRequest
+from plugin.dialogs.layers import FaceLayers
+from plugin.dialogs.state import DialogState, Stage, Topic, View
+
+
+@dataclass(frozen=True)
+class Preset:
+    name: str
+    refine_steps: int
+    hint: str
+
+
+PRESETS = (
+    Preset("Fast", 60, "A first look: the likeness is rough, the mask a little wide."),
+    Preset("Balanced", 160, "Good for most photographs."),
+    Preset("Best", 400, "The closest likeness and the tightest mask; more than twice as long as Balanced."),
+)
+
+
+class InvertState(DialogState):
+    """`steps` is what the preset says, `steps_done` what the layers on screen were made with."""
+
+    procedure = "Invert Face"
+    result_name = "Inverted"
+
+    def __init__(
+        self, request: DialogRequest, usual_steps: int = 160, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__(request, clock)
+        self._usual_steps = usual_steps
+        self.view = View.GENERATED  # unedited, the blend is the photograph: there is nothing to see in it
+        self.steps = request.refine_steps
+        self.steps_done = self.steps
+
+    @property
+    def preset(self) -> Preset:
+        """The preset nearest to what was asked for."""
+        return self._nearest(self.steps)
+
+    @property
+    def outdated(self) -> bool:
+        """Another preset is chosen than the one the picture was made with."""
+        return self.complete and self.steps != self.steps_done
+
+    def choose_preset(self, preset: Preset) -> None:
+        """Does not start anything: `invert_again` does."""
+        if preset != self.preset:
+            self.steps = self.steps_done if preset == self._nearest(self.steps_done) else preset.refine_steps
+            self.tell(Topic.PRESET)
+
+    def choose(self, number: int) -> None:
+        if self.outdated and number != self.choice:
+            self.layers = {}  # so that all faces on screen were made alike
+        super().choose(number)
+
+    def invert_again(self) -> None:
+        """Invert the chosen faces with the preset; the picture stays until the new one is there."""
+        self.layers = {item.number: item for item in self.shown}
+        self._enter(Stage.INVERTING)
+
+    def arrived(self, layers: Sequence[FaceLayers], seconds: float) -> None:
+        self.steps_done = self.steps
+        super().arrived(layers, seconds)
+
+    def inversion_request(self) -> InvertRequest:
+        return super().inversion_request().model_copy(update={"refine_steps": self.steps})
+
+    def accepted(self) -> InvertRequest:
+        """What is seen is what is applied: the steps of the picture on screen."""
+        return super().inversion_request().model_copy(update={"refine_steps": self.steps_done})
+
+    def _nearest(self, steps: int | None) -> Preset:
+        wanted = self._usual_steps if steps is None else steps
+        return min(PRESETS, key=lambda p: abs(p.refine_steps - wanted))

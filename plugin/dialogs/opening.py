@@ -1,0 +1,104 @@
+"""Opens a dialog: the application, its look, the window above GIMP, the event loop."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import deque
+from collections.abc import Callable
+
+from PyQt5.QtCore import (
+    QMessageLogContext,
+    QSettings,
+    Qt,
+    QtMsgType,
+    qInstallMessageHandler,
+)
+from PyQt5.QtGui import QWindow
+from PyQt5.QtWidgets import QApplication
+from PyQt5.sip import voidptr
+
+from engine.messages import DialogRequest
+from engine.paths import Home
+from plugin.dialogs.display import NO_DISPLAY, NO_DISPLAY_SENTENCE, NO_LIBRARIES_SENTENCE
+from plugin.dialogs.edit_state import EditState
+from plugin.dialogs.edit_window import EditWindow
+from plugin.dialogs.invert_state import InvertState
+from plugin.dialogs.invert_window import InvertWindow
+from plugin.dialogs.lane import Engine
+from plugin.dialogs.palette import Tones, dress, tones_of
+from plugin.dialogs.session import Session
+from plugin.dialogs.window import DialogWindow
+
+PARENT = "LIKENESS_PARENT_WINDOW"
+
+_said: deque[str] = deque(maxlen=10)
+
+
+def open_dialog(
+    request: DialogRequest, job: str, connect: Callable[[], Engine], home: Home, usual_steps: int
+) -> int:
+    """Show the dialog of a job until it is answered. Returns the process's exit code."""
+    qInstallMessageHandler(_qt_says)
+    QApplication.setAttribute(Qt.ApplicationAttribute.AA_EnableHighDpiScaling)
+    QApplication.setAttribute(Qt.ApplicationAttribute.AA_UseHighDpiPixmaps)
+    app = QApplication(["Likeness"])
+    app.setApplicationName("Likeness")
+    app.setQuitOnLastWindowClosed(False)  # the answer is still on its way
+    tones = tones_of(app, {**os.environ, **request.environment})
+    dress(app, tones)
+    window = make_window(request, job, connect, home, usual_steps, tones)
+    parent = _keep_above(window, request.environment.get(PARENT) or os.environ.get(PARENT, ""))
+    window.closed.connect(app.quit)
+    window.show()
+    window.session.start()
+    app.exec_()
+    window.settings.sync()
+    del parent
+    if not window.session.end():  # a thread still waits for the engine: nobody needs its answer
+        sys.stderr.flush()
+        os._exit(0)
+    return 0
+
+
+def make_window(
+    request: DialogRequest,
+    job: str,
+    connect: Callable[[], Engine],
+    home: Home,
+    usual_steps: int,
+    tones: Tones,
+) -> DialogWindow:
+    """The window that the request asks for, not yet shown; its session has not started."""
+    settings = QSettings(str(home.root / f"dialog-{request.window}.ini"), QSettings.Format.IniFormat)
+    if request.window == "edit":
+        edit = EditState(request)
+        return EditWindow(edit, Session(edit, job, connect), tones, settings)
+    invert = InvertState(request, usual_steps)
+    return InvertWindow(invert, Session(invert, job, connect), tones, settings)
+
+
+def _keep_above(window: DialogWindow, parent: str) -> QWindow | None:
+    """Above GIMP's window when its X11 id is known, else above everything. The result is to be kept alive."""
+    if parent.isdecimal() and QApplication.platformName() == "xcb":
+        window.setWindowFlag(Qt.WindowType.Dialog)  # Qt tells X11 of transient parents of dialogs only
+        window.setWindowFlag(Qt.WindowType.WindowMaximizeButtonHint)
+        window.create()
+        gimp, own = QWindow.fromWinId(voidptr(int(parent))), window.windowHandle()
+        if gimp is not None and own is not None:
+            own.setTransientParent(gimp)
+            return gimp
+    window.setWindowFlag(Qt.WindowType.WindowStaysOnTopHint)
+    return None
+
+
+def _qt_says(kind: QtMsgType, context: QMessageLogContext, text: str | None) -> None:
+    """Qt's words go to stderr. Its only fatal one is that its platform cannot be used, where it would abort."""
+    if kind == QtMsgType.QtFatalMsg:
+        reached = not any("could not connect to display" in said for said in _said)
+        sentence = NO_LIBRARIES_SENTENCE if reached else NO_DISPLAY_SENTENCE
+        print(text, sentence, sep="\n", file=sys.stderr, flush=True)
+        os._exit(NO_DISPLAY)
+    if kind != QtMsgType.QtDebugMsg:
+        print(text, file=sys.stderr)
+        _said.append(text or "")

@@ -1,0 +1,260 @@
+"""Between a dialog's state and the engine: does in threads what the stage asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from PyQt5.QtCore import QObject, pyqtSignal
+
+from engine.messages import (
+    DetectRequest,
+    DetectResult,
+    DialogAnswer,
+    DirectionList,
+    EditRequest,
+    EditResult,
+    FaceFound,
+    FaceResult,
+    InvertResult,
+)
+from plugin.dialogs.edit_state import EditState
+from plugin.dialogs.lane import Engine, Errand, Lane
+from plugin.dialogs.layers import FaceLayers, Fetcher, to_rgba
+from plugin.dialogs.pyramid import Pyramid
+from plugin.dialogs.state import ALL_FACES, DialogState, Stage
+from plugin.likeness.client import Client
+
+Json = dict[str, Any]
+PREVIEW_PATIENCE = 0.4  # seconds that a quick picture may take after the slider has moved on
+GOODBYE_SECONDS = 2.0
+
+
+def connector(home_root: Path) -> Callable[[], Engine]:
+    """Makes clients of the engine that runs in this home."""
+    return lambda: Client.connect(home_root)
+
+
+class Session(QObject):
+    """Three lanes: the walk through the stages, the previews, and the model's sliders.
+
+    `photograph` carries the opened picture; `answered` says that the engine has the answer.
+    """
+
+    photograph = pyqtSignal(object)
+    answered = pyqtSignal()
+    _posted = pyqtSignal(object)
+
+    def __init__(self, state: DialogState, job: str, connect: Callable[[], Engine]) -> None:
+        super().__init__()
+        self.state = state
+        self._job = job
+        self._fetcher = Fetcher()
+        self._posted.connect(_call)
+        self._walk, self._previews, self._model = (
+            Lane(name, connect, self._posted.emit) for name in ("walk", "previews", "model")
+        )
+
+    # --- what the window asks for -------------------------------------------------------------------------
+
+    def start(self) -> None:
+        self.describe()
+        self.proceed()
+
+    def proceed(self) -> None:
+        """Do what the state's stage asks for, in place of whatever was under way for an earlier one."""
+        if self.state.stage is Stage.OPENING:
+            self._open()
+        elif self.state.stage is Stage.LOOKING:
+            self._look()
+        elif self.state.stage is Stage.INVERTING:
+            self._invert()
+        elif self._walk.busy:
+            self._walk.stop()
+        elif not self._previews.busy:
+            self.state.rested()
+
+    def choose(self, number: int) -> None:
+        self.state.choose(number)
+        self.proceed()
+
+    def retry(self) -> None:
+        """Again what failed or was stopped, and only that."""
+        self.describe()
+        if self.state.problem is not None or self.state.stage is Stage.STOPPED:
+            self.state.retry()
+            self.proceed()
+
+    def stop(self) -> None:
+        """The person stops whatever is under way."""
+        self._walk.stop()
+        self._previews.stop()
+
+    def describe(self) -> None:
+        """Fetch the model's sliders, unless they are there."""
+        if not self.state.is_described:
+            self._model.submit(Errand(self._fetch_directions, self._directions, self.state.not_described))
+
+    def preview(self, side: int | None, patience: float = PREVIEW_PATIENCE) -> None:
+        """Render the sliders as they stand; an older preview is cancelled."""
+        request = self.state.preview_request(side) if isinstance(self.state, EditState) else None
+        if request is not None:
+            self.state.progress("Rendering")
+            self._previews.submit(
+                Errand(
+                    lambda engine, event: self._edit(engine, request, self.state.chosen, event),
+                    self._rendered,
+                    self.state.failed,
+                    self._preview_stopped,
+                    self._progress,
+                    patience,
+                )
+            )
+
+    def accept(self) -> None:
+        """Hand the edit to the engine; `answered` follows."""
+        accepted = self.state.accepted()
+        self.state.progress("Handing over to GIMP")
+        self._previews.stop()
+        self._walk.submit(
+            Errand(
+                lambda engine, _: engine.answer(self._job, _json(DialogAnswer(accepted=accepted))),
+                lambda *_: self.answered.emit(),
+                self.state.failed,
+            )
+        )
+
+    def dismiss(self) -> None:
+        """Tell the engine that nothing was accepted, as well as can be done in a moment."""
+        nothing, gone = _json(DialogAnswer()), self._dismissed
+        self._walk.submit(Errand(lambda engine, _: engine.answer(self._job, nothing), gone, gone, gone))
+        self._previews.end()
+        self._model.end()
+
+    def end(self) -> bool:
+        """Cancel everything; says whether all threads are gone."""
+        gone = [lane.end(GOODBYE_SECONDS) for lane in (self._previews, self._model, self._walk)]
+        return all(gone)
+
+    # --- the stages ---------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        identity = self.state.request.picture
+
+        def work(engine: Engine, _: Callable[[Json], None]) -> Pyramid:
+            facts, pixels = engine.fetch_picture(identity)
+            return Pyramid.of(to_rgba(facts["format"], facts["width"], facts["height"], pixels))
+
+        self._run("Opening the photograph", work, self._opened)
+
+    def _opened(self, pyramid: Pyramid, _: float) -> None:
+        self.photograph.emit(pyramid)
+        self.state.photograph_opened()
+        self.proceed()
+
+    def _look(self) -> None:
+        reopening = self.state.reopening_request()
+        if reopening is not None:
+            self._run("Opening the edit", lambda e, event: self._edit(e, reopening, (), event), self._reopened)
+            return
+        request = DetectRequest(picture=self.state.request.picture)
+
+        def work(engine: Engine, event: Callable[[Json], None]) -> list[FaceFound]:
+            return DetectResult.model_validate(engine.run(_json(request), event)).faces
+
+        self._run("Looking for faces", work, self._found)
+
+    def _found(self, faces: list[FaceFound], _: float) -> None:
+        self.state.faces_found(faces)
+        self.proceed()
+
+    def _reopened(self, layers: list[FaceLayers], seconds: float) -> None:
+        if isinstance(self.state, EditState) and layers:
+            self.state.reopened(layers, seconds)
+        self.state.rested()
+
+    def _invert(self) -> None:
+        request = self.state.inversion_request()
+
+        def work(engine: Engine, event: Callable[[Json], None]) -> list[FaceLayers]:
+            found = InvertResult.model_validate(engine.run(_json(request), event))
+            return self._layers(engine, found.faces, () if request.face == ALL_FACES else (request.face,))
+
+        which = "the faces" if request.face == ALL_FACES else f"face {request.face}"
+        if len(self.state.faces) == 1:
+            which = "the face"
+        self._run(f"Inverting {which}", work, self._inverted)
+
+    def _inverted(self, layers: list[FaceLayers], seconds: float) -> None:
+        self.state.arrived(layers, seconds)
+        self.state.rested()
+
+    def _run(
+        self,
+        message: str,
+        work: Callable[[Engine, Callable[[Json], None]], Any],
+        done: Callable[[Any, float], None],
+    ) -> None:
+        self._previews.stop()
+        self.state.rested()
+        self.state.progress(message)
+        self._walk.submit(Errand(work, done, self.state.failed, self.state.stopped, self._progress))
+
+    # --- previews and sliders -----------------------------------------------------------------------------
+
+    def _edit(
+        self, engine: Engine, request: EditRequest, numbers: tuple[int, ...], event: Callable[[Json], None]
+    ) -> list[FaceLayers]:
+        found = EditResult.model_validate(engine.run(_json(request), event))
+        return self._layers(engine, found.faces, numbers)
+
+    def _layers(self, engine: Engine, faces: list[FaceResult], numbers: tuple[int, ...]) -> list[FaceLayers]:
+        """Pixels of the faces; `numbers` are ours when the engine, given inversions, counts anew."""
+        if len(numbers) == len(faces):
+            faces = [f.model_copy(update={"number": n}) for f, n in zip(faces, numbers, strict=True)]
+        return [self._fetcher.face(engine, face) for face in faces]
+
+    def _rendered(self, layers: list[FaceLayers], seconds: float) -> None:
+        if self.state.stage is Stage.READY:
+            self.state.arrived(layers, seconds)
+            if not self._previews.busy:
+                self.state.rested()
+
+    def _preview_stopped(self) -> None:
+        if not self._walk.busy:
+            self.state.rested()
+
+    def _fetch_directions(self, engine: Engine, _: Callable[[Json], None]) -> tuple[DirectionList, str]:
+        found = DirectionList.model_validate(engine.directions(self.state.request.model))
+        worker = engine.status().get("worker") or {}
+        return found, device_name(worker.get("device"))
+
+    def _directions(self, answer: tuple[DirectionList, str], _: float) -> None:
+        found, device = answer
+        if isinstance(self.state, EditState):
+            self.state.directions_arrived(found, device)
+        else:
+            self.state.described(found.model, found.notice, device)
+
+    def _progress(self, event: Json) -> None:
+        if event.get("event") == "progress":
+            self.state.progress(event["message"], event.get("fraction"), event.get("seconds_left"))
+
+    def _dismissed(self, *_: Any) -> None:
+        self.answered.emit()
+
+
+def device_name(device: str | None) -> str:
+    """The device as people call it: cpu → CPU, cuda:0 → GPU."""
+    kind = (device or "").split(":")[0]
+    return {"cpu": "CPU", "cuda": "GPU", "mps": "GPU"}.get(kind, kind)
+
+
+def _json(message: BaseModel) -> Json:
+    return message.model_dump(mode="json")
+
+
+def _call(call: Callable[[], None]) -> None:
+    call()

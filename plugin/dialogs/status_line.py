@@ -1,0 +1,97 @@
+"""The line at the bottom: what is under way and how long it takes, or which model works here."""
+
+from __future__ import annotations
+
+from PyQt5.QtCore import QSize, QTimer, pyqtSignal
+from PyQt5.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QWidget
+
+from plugin.dialogs.bars import button
+from plugin.dialogs.state import DialogState, Stage, Task, Topic
+
+SAY_AFTER = 0.3  # seconds: what is quicker needs no words
+STOP_AFTER = 1.0  # and no button
+TICK_MILLISECONDS = 250
+
+
+class StatusLine(QWidget):
+    """`stop` is emitted when the person has enough of what is under way."""
+
+    stop = pyqtSignal()
+
+    def __init__(self, state: DialogState) -> None:
+        super().__init__()
+        self._state = state
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(10)
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setFixedWidth(140)
+        self.text = QLabel()
+        self.text.setObjectName("dim")
+        self.text.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
+        self.text.setMinimumWidth(1)  # rather cut off than a wider window
+        self.halt = button("Stop", "quiet", "Stop what is under way")
+        row.addWidget(self.bar)
+        row.addWidget(self.text)
+        row.addWidget(self.halt)
+        row.addStretch(1)
+        self.halt.clicked.connect(self.stop)
+        self._tick = QTimer(self)
+        self._tick.setInterval(TICK_MILLISECONDS)
+        self._tick.timeout.connect(self.refresh)
+        state.observe(self._told)
+        self.refresh()
+
+    def sizeHint(self) -> QSize:  # noqa: N802 (Qt's name)
+        return QSize(320, max(self.halt.sizeHint().height(), self.text.sizeHint().height()))
+
+    def refresh(self) -> None:
+        task = self._state.task
+        if task is None:
+            self._tick.stop()
+            self._show_rest()
+            return
+        if not self._tick.isActive():
+            self._tick.start()
+        lasted = self._state.clock() - task.started
+        if lasted < SAY_AFTER:
+            self.halt.setVisible(False)
+            if not self.bar.isVisibleTo(self):
+                self._show_rest()
+            return
+        self.bar.setVisible(True)
+        self.halt.setVisible(lasted > STOP_AFTER)
+        self.bar.setRange(0, 0 if task.fraction is None else 1000)
+        if task.fraction is not None:
+            self.bar.setValue(round(task.fraction * 1000))
+        self._say(f"{task.message} …{_left(task)}")
+
+    def _show_rest(self) -> None:
+        self.bar.setVisible(False)
+        self.halt.setVisible(False)
+        words = self._state.where
+        seconds = self._state.last_seconds
+        if self._state.stage is Stage.READY and seconds is not None and seconds >= 0.05:
+            words += f" · made in {_seconds(seconds)}"
+        self._say(words)
+
+    def _say(self, words: str) -> None:
+        self.text.setText(words)
+        self.text.setToolTip(words)
+
+    def _told(self, topic: Topic) -> None:
+        if topic in (Topic.TASK, Topic.STAGE, Topic.DIRECTIONS, Topic.LAYERS):
+            self.refresh()
+
+
+def _left(task: Task) -> str:
+    if task.seconds_left is None or task.seconds_left < 1:
+        return ""
+    if task.seconds_left < 100:
+        return f"  about {task.seconds_left:.0f} s left"
+    return f"  about {task.seconds_left / 60:.0f} min left"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

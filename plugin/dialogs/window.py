@@ -1,0 +1,305 @@
+# ruff: noqa: N802 (Qt's names)
+"""What both dialogs are: the picture, the bars round it, the keys. Subclasses make the panel on the right."""
+
+from __future__ import annotations
+
+from PyQt5.QtCore import QSettings, QSize, Qt, QTimer, pyqtSignal
+from PyQt5.QtGui import QCloseEvent, QKeySequence, QShowEvent
+from PyQt5.QtWidgets import (
+    QApplication,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QShortcut,
+    QVBoxLayout,
+    QWidget,
+)
+
+from plugin.dialogs.bars import Choices, FaceChips, ZoomBar, button
+from plugin.dialogs.palette import Tones
+from plugin.dialogs.peek_key import PeekKey
+from plugin.dialogs.picture_view import PictureView
+from plugin.dialogs.problem_card import ProblemCard
+from plugin.dialogs.pyramid import Pyramid
+from plugin.dialogs.session import GOODBYE_SECONDS, Session
+from plugin.dialogs.state import DialogState, Stage, Topic, View
+from plugin.dialogs.status_line import StatusLine
+
+PANEL_LETTERS = 48  # width of the panel in average letters
+SMALLER = 0.9  # the model's notice, of the font's size
+SIZE = (1240, 800)
+PART_OF_SCREEN = 0.9  # and no more than this
+EDGE = 12
+
+VIEW_NAMES = {View.ORIGINAL: "Original", View.MASK: "Mask", View.GENERATED: "Generated"}
+VIEW_TIPS = {
+    View.RESULT: "The photograph with the face's layer over it",
+    View.ORIGINAL: "The photograph as it was (hold Space)",
+    View.MASK: "What stays the photograph's is red (M lays it over the other views)",
+    View.GENERATED: "What the model makes of the face, before it is blended",
+}
+
+
+class DialogWindow(QWidget):
+    """Shows a state, reports to a session. `closed` when the answer is given or the person has gone."""
+
+    closed = pyqtSignal()
+    needs_sliders = False  # without the model's directions there is nothing to do here
+
+    def __init__(self, state: DialogState, session: Session, tones: Tones, settings: QSettings) -> None:
+        super().__init__()
+        self.state, self.session, self.tones, self.settings = state, session, tones, settings
+        self._leaving = False
+        self._peek = PeekKey(self, state.peek)
+        self.setObjectName("window")
+        self.setWindowTitle(state.heading)
+        self.picture = PictureView(tones)
+        self.chips = FaceChips()
+        self.views = Choices("segment", 0)
+        self.views.offer(
+            [(v, VIEW_NAMES.get(v, state.result_name), VIEW_TIPS[v]) for v in (View.RESULT, *VIEW_NAMES)]
+        )
+        self.zoom = ZoomBar(self.picture, tones)
+        self.status = StatusLine(state)
+        self.problem = ProblemCard()
+        self.notice = QLabel()
+        self.cancel = button("Cancel", "", "Close without a change (Esc)")
+        self.apply = button("Apply", "primary", "Make the layer in GIMP (Ctrl+Enter)")
+        self.panel = QWidget()
+        self.panel.setObjectName("panel")
+        self.panel_column = QVBoxLayout(self.panel)
+        self._lay_out()
+        self._connect()
+        self._add_keys()
+        state.observe(self.told)
+        self._restore()
+
+    # --- what subclasses say ------------------------------------------------------------------------------
+
+    def mend(self) -> None:
+        """The button of the problem card was pressed."""
+        self.session.retry()
+
+    def mend_text(self) -> str:
+        """What that button says; empty when there is nothing to press."""
+        problem = self.state.problem
+        return "" if problem is not None and problem.code == "no_face" else "Try again"
+
+    def stopped_text(self) -> str:
+        return "The inversion was stopped."
+
+    # --- building -----------------------------------------------------------------------------------------
+
+    def _lay_out(self) -> None:
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(EDGE, EDGE, EDGE, EDGE)
+        outer.setSpacing(EDGE)
+        top = QHBoxLayout()
+        top.setSpacing(EDGE)
+        top.addWidget(self.chips)
+        top.addStretch(1)
+        top.addWidget(self.views)
+        top.addStretch(1)
+        top.addWidget(self.zoom)
+        middle = QHBoxLayout()
+        middle.setSpacing(EDGE)
+        left = QVBoxLayout()
+        left.setSpacing(10)
+        left.addLayout(top)
+        left.addWidget(self.picture, 1)
+        middle.addLayout(left, 1)
+        middle.addWidget(self.panel)
+        outer.addLayout(middle, 1)
+        outer.addLayout(self._make_bottom())
+        self.panel.setFixedWidth(PANEL_LETTERS * self.fontMetrics().averageCharWidth())
+        self.panel_column.setContentsMargins(0, 0, 0, 0)
+        self.panel_column.setSpacing(10)
+        self.panel_column.addWidget(self.problem)
+        self.problem.hide()
+        body = QWidget()  # keeps its place, whatever of it is seen
+        self.body = QVBoxLayout(body)
+        self.body.setContentsMargins(0, 0, 0, 0)
+        self.body.setSpacing(10)
+        self.panel_column.addWidget(body, 1)
+        small = self.notice.font()
+        small.setPointSizeF(small.pointSizeF() * SMALLER)
+        self.notice.setFont(small)
+        self.notice.setObjectName("dim")
+        self.notice.setWordWrap(True)
+        self.notice.setTextFormat(Qt.TextFormat.PlainText)
+        self.notice.hide()
+
+    def _make_bottom(self) -> QHBoxLayout:
+        self.bottom = QHBoxLayout()
+        self.bottom.setSpacing(8)
+        self.bottom.addWidget(self.status, 1)
+        self.bottom.addSpacing(EDGE)
+        self.bottom.addWidget(self.cancel)
+        self.bottom.addWidget(self.apply)
+        return self.bottom
+
+    def finish_panel(self) -> None:
+        """Called by subclasses when the panel's own widgets are in: the model's notice stands at its foot."""
+        rule = QFrame()
+        rule.setObjectName("rule")
+        rule.setFixedHeight(1)
+        self.panel_column.addWidget(rule)
+        self.panel_column.addWidget(self.notice)
+        self._rule = rule
+        rule.hide()
+        for topic in (Topic.FACES, Topic.VIEW, Topic.DIRECTIONS, Topic.STAGE):
+            self.told(topic)
+
+    def _connect(self) -> None:
+        self.session.photograph.connect(self._show_photograph)
+        self.session.answered.connect(self._go)
+        self.chips.picked.connect(self._pick)
+        self.picture.face_clicked.connect(self._click)
+        self.picture.zoomed.connect(self._remember_zoom)
+        self.views.picked.connect(self.state.look_at)
+        self.status.stop.connect(self.session.stop)
+        self.problem.mended.connect(self.mend)
+        self.cancel.clicked.connect(self.leave)
+        self.apply.clicked.connect(self.accept)
+
+    def _add_keys(self) -> None:
+        for keys, does in {
+            "Ctrl+Return": self.accept,
+            "Ctrl+Enter": self.accept,
+            "Esc": self.escape,
+            "M": self.state.toggle_overlay,
+            "Z": self.picture.toggle_zoom,
+            "Ctrl+0": self.picture.fit,
+            "Ctrl+1": self.picture.full_size,
+            "+": lambda: self.picture.step_zoom(1),
+            "=": lambda: self.picture.step_zoom(1),
+            "-": lambda: self.picture.step_zoom(-1),
+        }.items():
+            shortcut = QShortcut(QKeySequence(keys), self)
+            shortcut.setAutoRepeat("Ctrl" not in keys and keys in "+=-")
+            shortcut.activated.connect(does)
+
+    # --- showing ------------------------------------------------------------------------------------------
+
+    def told(self, topic: Topic) -> None:
+        state = self.state
+        if topic is Topic.FACES:
+            many = len(state.faces) > 1
+            self.chips.show_faces([f.number for f in state.faces] if many else [], state.choice)
+            self.picture.faces, self.picture.chosen = state.faces, state.chosen
+            self._look_at_choice()
+        if topic in (Topic.FACES, Topic.LAYERS):
+            self.picture.scene.show_faces(state.shown)
+        if topic is Topic.VIEW:
+            self._show_view()
+        if topic is Topic.DIRECTIONS:
+            self.notice.setText(state.notice)
+            self.notice.setVisible(bool(state.notice))
+            self._rule.setVisible(bool(state.notice))
+        if topic in (Topic.STAGE, Topic.DIRECTIONS, Topic.LAYERS):
+            self.apply.setEnabled(state.can_apply and not self._leaving)
+        if topic in (Topic.STAGE, Topic.DIRECTIONS):
+            self._show_stage()
+        self.picture.update()
+
+    def _show_photograph(self, photograph: Pyramid) -> None:
+        self.picture.set_photograph(photograph)
+
+    def _show_view(self) -> None:
+        state = self.state
+        self.picture.view, self.picture.overlay = state.shown_view, state.overlay
+        self.views.show_choice(state.shown_view)
+        red = bool(state.shown) and (
+            state.shown_view is View.MASK or (state.overlay and state.shown_view is not View.GENERATED)
+        )
+        self.picture.legend = "red stays the photograph’s" if red else "original" if state.peeking else ""
+
+    def _show_stage(self) -> None:
+        state = self.state
+        self.picture.marked = state.stage is not Stage.READY
+        if state.problem is not None:
+            self.problem.show_problem(state.problem, self.mend_text())
+        elif state.stage is Stage.STOPPED:
+            self.problem.show_note(self.stopped_text(), "Start again")
+        elif self.needs_sliders and state.model_problem is not None:
+            self.problem.show_problem(state.model_problem, "Try again")
+        self.problem.setVisible(
+            state.problem is not None
+            or state.stage is Stage.STOPPED
+            or (self.needs_sliders and state.model_problem is not None)
+        )
+        for choice, shown in self.views.buttons.items():
+            shown.setEnabled(choice is View.ORIGINAL or bool(state.shown))
+        self._show_view()
+
+    def _look_at_choice(self) -> None:
+        faces = [f for f in self.state.faces if f.number in self.state.chosen]
+        if len(faces) == 1 and len(self.state.faces) == 1:
+            self.picture.approach(_wide(faces[0].box))
+
+    # --- the hand -----------------------------------------------------------------------------------------
+
+    def _pick(self, number: int) -> None:
+        """A chip: work on this face, and look at it."""
+        self.session.choose(number)
+        boxes = [f.box for f in self.state.faces if f.number == number]
+        if boxes:
+            self.picture.go_to(_wide(boxes[0]))
+        else:
+            self.picture.fit()
+
+    def _click(self, number: int) -> None:
+        """A face in the picture: work on it; the picture stays where it is."""
+        if len(self.state.faces) > 1:
+            self.session.choose(number)
+
+    def accept(self) -> None:
+        if self.state.can_apply and not self._leaving:
+            self.apply.setEnabled(False)
+            self.session.accept()
+
+    def leave(self) -> None:
+        self.close()
+
+    def escape(self) -> None:
+        self.leave()
+
+    # --- coming and going ---------------------------------------------------------------------------------
+
+    def showEvent(self, a0: QShowEvent | None) -> None:
+        self._peek.watch()
+        self.picture.setFocus()
+        super().showEvent(a0)
+
+    def closeEvent(self, a0: QCloseEvent | None) -> None:
+        """The window goes at once; the engine is told in the background, for as long as that takes a moment."""
+        self._peek.look_away()
+        self.settings.setValue("geometry", self.saveGeometry())
+        if not self._leaving:
+            self._leaving = True
+            QTimer.singleShot(int(GOODBYE_SECONDS * 1000), self.closed)
+            self.session.dismiss()
+        super().closeEvent(a0)
+
+    def _go(self) -> None:
+        """The engine has the answer."""
+        self._leaving = True
+        self.close()
+        self.closed.emit()
+
+    def _restore(self) -> None:
+        geometry = self.settings.value("geometry")
+        if geometry is not None and self.restoreGeometry(geometry):
+            return
+        screen = QApplication.primaryScreen()
+        room = screen.availableSize() * PART_OF_SCREEN if screen else QSize(*SIZE)
+        self.resize(QSize(*SIZE).boundedTo(room))
+
+    def _remember_zoom(self) -> None:
+        self.settings.setValue("fitted", self.picture.viewport.fitted)
+
+
+def _wide(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """A face with its hair and neck: a detector's box ends at the brow and the chin."""
+    x, y, width, height = box
+    return x - width / 2, y - height / 2, 2 * width, 2 * height

@@ -1,0 +1,148 @@
+"""One job of the engine, from a layer's pixels to the faces that come back. No gi here: it runs in a thread.
+
+Requests and results are shaped as in engine/messages.py; `Work.run` is everything that happens on the socket.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import launch
+from .client import BYTES_PER_PIXEL, Client, EngineProblem, JobCancelled
+from .parasite import Note, Rect
+
+Report = Callable[[str, float | None], None]
+
+MAX_PIXELS = 200_000_000
+MAX_SIDE = 65_535
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Pixels as they travel: rows from the top, tightly packed, in a format of engine/messages.py."""
+
+    width: int
+    height: int
+    format: str
+    pixels: bytes
+
+
+@dataclass(frozen=True)
+class Face:
+    """What came back for one face. `layer` is None where nothing was edited: the photograph's pixels stay."""
+
+    number: int
+    rect: Rect
+    layer: Picture | None
+    layer_mask: Picture
+    id: str
+    inversion: bytes | None
+    edits: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """All faces of a job, and the model that made them."""
+
+    model: str
+    faces: list[Face]
+
+
+class Work:
+    """What a procedure wants of the engine.
+
+    `request` lacks only the picture; with `note` the face is taken up again from its inversion. `folder` is the
+    installed plug-in's, where location.json lies.
+    """
+
+    def __init__(self, folder: Path, picture: Picture, request: dict[str, Any], note: Note | None) -> None:
+        self._folder = folder
+        self._picture = picture
+        self._request = request
+        self._note = note
+        self._client: Client | None = None
+        self._stopped = threading.Event()
+
+    def run(self, report: Report) -> Answer:
+        """Start the engine if need be, run the job, fetch what it made.
+
+        `report` is called in this thread with a sentence and a fraction, or None when none can be told. Raises
+        `EngineProblem`, and `JobCancelled` after `stop` or when the dialog was closed.
+        """
+        home, command = launch.read_location(self._folder)
+        client = self._client = self._connect(home, command, report)
+        picture = self._picture
+        sent = client.send_picture(picture.width, picture.height, picture.format, picture.pixels)
+        request = self._request | {"picture": sent["id"]}
+        if self._note is not None:
+            request["inversions"] = [self._known_inversion(client, self._note)]
+        if self._stopped.is_set():
+            raise JobCancelled
+        if request["kind"] == "dialog":
+            report("Likeness: the dialog is open", None)
+        result = client.run(request, lambda event: _tell(event, report))
+        keep = _keeps_inversions(Path(home))
+        return Answer(result["model"], [self._face(client, face, keep) for face in result["faces"]])
+
+    def stop(self) -> None:
+        """Give up, from another thread: the job is cancelled, its dialog closes."""
+        self._stopped.set()
+        if self._client is not None:
+            self._client.hang_up()
+
+    def _connect(self, home: Path, command: list[str], report: Report) -> Client:
+        def waiting(*_: object) -> None:
+            report("Likeness: starting the engine…", None)
+            if self._stopped.is_set():
+                raise JobCancelled
+
+        return launch.ensure_engine(home, command, on_wait=waiting)
+
+    def _known_inversion(self, client: Client, note: Note) -> str:
+        if note.inversion is None:
+            return note.id
+        return client.add_inversion(note.inversion)["id"]
+
+    def _face(self, client: Client, result: dict[str, Any], keep_inversion: bool) -> Face:
+        edits = {name: float(strength) for name, strength in result["edits"].items() if strength}
+        x, y, width, height = result["rect"]
+        wanted = self._picture.format
+        return Face(
+            number=int(result["number"]),
+            rect=(x, y, width, height),
+            layer=_fetch(client, result["layer"]["id"], width, height, wanted) if edits else None,
+            layer_mask=_fetch(client, result["layer_mask"]["id"], width, height, "Y u8"),
+            id=result["inversion"],
+            inversion=client.inversion(result["inversion"]) if keep_inversion else None,
+            edits=edits,
+        )
+
+
+def _tell(event: dict[str, Any], report: Report) -> None:
+    if event["event"] == "progress":
+        left = event.get("seconds_left")
+        more = f" ({left:.0f} s)" if left is not None and left >= 2 else ""
+        report(f"Likeness: {event['message']}{more}", float(event["fraction"]))
+
+
+def _fetch(client: Client, identity: str, width: int, height: int, pixel_format: str) -> Picture:
+    """Fetch a picture and hold it against what it must be: GEGL would write nothing and only grumble."""
+    shape, pixels = client.fetch_picture(identity)
+    found = (shape["width"], shape["height"], shape["format"], len(pixels))
+    expected = (width, height, pixel_format, width * height * BYTES_PER_PIXEL[pixel_format])
+    if found != expected:
+        raise EngineProblem("internal", f"The engine sent {found} where {expected} was due.", "See its log.")
+    return Picture(width, height, pixel_format, bytes(pixels))
+
+
+def _keeps_inversions(home: Path) -> bool:
+    """The setting `keep_parasites`: whether layers carry the inversion itself, or only its id."""
+    try:
+        return json.loads((home / "settings.json").read_text("utf-8")).get("keep_parasites") is not False
+    except (OSError, ValueError, AttributeError):
+        return True

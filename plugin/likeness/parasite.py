@@ -1,0 +1,148 @@
+"""What a Likeness layer remembers, so that its edit can be taken up again: one parasite, JSON in ASCII.
+
+    {"format": 1, "id": "…64 hex digits", "inversion": "base64 of the inversion's safetensors, or null",
+     "edits": {"smile": 1.0}, "face": 1, "model": "default", "source": 7, "size": [640, 480],
+     "rect": [120, 80, 256, 256]}
+
+`source` is the tattoo of the layer that holds the photograph, `size` that layer's width and height, `rect` the
+layer's place in it. A parasite comes out of a file that anyone may have written: `read` trusts nothing of it.
+What is inside the inversion the engine checks.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+import re
+from dataclasses import dataclass, replace
+
+NAME = "likeness-inversion"
+FORMAT = 1
+MAX_BYTES = 4 * 2**20  # what GIMP keeps of one parasite without complaint
+MAX_STRENGTH = 10.0
+
+Rect = tuple[int, int, int, int]
+
+
+class NoteDamaged(Exception):
+    """The parasite does not hold what we write; the text says where."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """The content of the parasite. `inversion` is None where it was left out: too large, or not wanted."""
+
+    id: str
+    inversion: bytes | None
+    edits: dict[str, float]
+    face: int
+    model: str
+    source: int
+    size: tuple[int, int]
+    rect: Rect
+
+
+def written(note: Note) -> bytes:
+    """The parasite's bytes, all below 128. An inversion that would pass `MAX_BYTES` is left out."""
+    data = {
+        "format": FORMAT,
+        "id": note.id,
+        "inversion": None if note.inversion is None else base64.b64encode(note.inversion).decode(),
+        "edits": note.edits,
+        "face": note.face,
+        "model": note.model,
+        "source": note.source,
+        "size": note.size,
+        "rect": note.rect,
+    }
+    text = json.dumps(data, allow_nan=False).encode("ascii")
+    return text if len(text) < MAX_BYTES else written(replace(note, inversion=None))
+
+
+def read(data: bytes) -> Note:
+    """The note in a parasite's bytes. Raises `NoteDamaged`."""
+    if len(data) >= MAX_BYTES:
+        raise NoteDamaged("it is too large")
+    try:
+        content = json.loads(data.decode("ascii"))
+    except (ValueError, RecursionError):
+        raise NoteDamaged("it is no JSON") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise NoteDamaged("it has another format")
+    return Note(
+        id=_matching(content, "id", r"[0-9a-f]{64}"),
+        inversion=_inversion(content),
+        edits=_edits(content.get("edits")),
+        face=_numbers(content, "face", 1, 0, 1000)[0],
+        model=_matching(content, "model", r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"),
+        source=_numbers(content, "source", 1, 0, 2**32 - 1)[0],
+        size=_numbers(content, "size", 2, 1, 2**24),
+        rect=_numbers(content, "rect", 4, -(2**24), 2**24),
+    )
+
+
+def parse_edits(text: str) -> dict[str, float]:
+    """The argument `edits` of plug-in-likeness-edit: a JSON object of strengths. Raises `NoteDamaged`."""
+    try:
+        return _edits(json.loads(text or "{}"))
+    except (ValueError, RecursionError):
+        raise NoteDamaged("it is no JSON") from None
+
+
+def layer_name(edits: dict[str, float], face: int) -> str:
+    """What the layer is called: what was done, and to which face."""
+    done = [f"{name} {_figure(strength)}" for name, strength in edits.items() if strength]
+    if not done:
+        return f"Likeness: face {face}"
+    more = f" and {len(done) - 3} more" if len(done) > 3 else ""
+    return f"Likeness: {', '.join(done[:3])}{more} (face {face})"
+
+
+def _figure(strength: float) -> str:
+    """+1.0, -0.35."""
+    text = f"{strength:+.2f}"
+    return text.removesuffix("0")
+
+
+def _inversion(content: dict) -> bytes | None:
+    text = content.get("inversion")
+    if text is None:
+        return None
+    if not isinstance(text, str):
+        raise NoteDamaged("“inversion” is no text")
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise NoteDamaged("“inversion” is no base64") from None
+
+
+def _edits(value: object) -> dict[str, float]:
+    if not isinstance(value, dict) or len(value) > 1000:
+        raise NoteDamaged("the edits are no object of strengths")
+    for name, strength in value.items():
+        number = isinstance(strength, int | float) and not isinstance(strength, bool)
+        if not number or not math.isfinite(strength) or abs(strength) > MAX_STRENGTH:
+            raise NoteDamaged(f"the strength of “{name[:60]}” is no number from −10 to 10")
+        if len(name) > 60:
+            raise NoteDamaged(f"the name “{name[:60]}…” is too long")
+    return {name: float(strength) for name, strength in value.items()}
+
+
+def _matching(content: dict, key: str, pattern: str) -> str:
+    value = content.get(key)
+    if not isinstance(value, str) or not re.fullmatch(pattern, value):
+        raise NoteDamaged(f"“{key}” makes no sense")
+    return value
+
+
+def _numbers(content: dict, key: str, count: int, least: int, most: int) -> tuple:
+    value = content.get(key)
+    values = [value] if count == 1 else value
+    if not isinstance(values, list) or len(values) != count:
+        raise NoteDamaged(f"“{key}” makes no sense")
+    for number in values:
+        if not isinstance(number, int) or isinstance(number, bool) or not least <= number <= most:
+            raise NoteDamaged(f"“{key}” makes no sense")
+    return tuple(values)

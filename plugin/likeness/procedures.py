@@ -1,0 +1,248 @@
+"""The two procedures: Invert Face… and Edit Face….
+
+Both do the same: read the selected layer, let the engine work on it, lay what comes back above it. A script
+passes values and never sees a window; a person gets the engine's dialog first.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from gi.repository import Gimp
+
+from . import canvas, parasite
+from .client import EngineProblem, JobCancelled
+from .gimpfu_compat import (
+    PF_DRAWABLE,
+    PF_IMAGE,
+    PF_INT,
+    PF_LAYERS,
+    PF_STRING,
+    Cancelled,
+    Refusal,
+    register,
+    widgets,
+)
+from .job import Answer, Work
+from .waiting import attend
+
+FOLDER = Path(__file__).resolve().parent
+MENU = "<Image>/Filters/Likeness"
+ENGINES_OWN = -1  # refine-steps: what the settings say
+
+# What a window needs to know of the desktop; the engine passes nothing else on to its dialogs.
+DESKTOP = re.compile(
+    r"DISPLAY|WAYLAND_DISPLAY|XAUTHORITY|XDG_RUNTIME_DIR|LANG|LC_[A-Z]+|QT_QPA_PLATFORM|QT_QPA_PLATFORMTHEME"
+    r"|QT_[A-Z_]*SCALE[A-Z_]*|QT_[A-Z_]*SCALING|QT_FONT_DPI|QT_STYLE_OVERRIDE|XDG_CURRENT_DESKTOP|GTK_THEME"
+    r"|XCURSOR_THEME|XCURSOR_SIZE"
+)
+
+
+def invert(image, layer, face, refine_steps, model):
+    """plug-in-likeness-invert, from a script."""
+    canvas.check_layer(image, layer)
+    _refuse_indexed(image)
+    source = canvas.read(image, layer)
+    answer = _ask(source, {"kind": "invert", **_choice(face, refine_steps, model)}, None)
+    return _lay(source, answer, None)
+
+
+def edit(image, layer, face, refine_steps, model, edits):
+    """plug-in-likeness-edit, from a script."""
+    request = {"kind": "edit", **_choice(face, refine_steps, model), "edits": _parsed(edits)}
+    canvas.check_layer(image, layer)
+    _refuse_indexed(image)
+    note = canvas.read_note(layer)
+    source = canvas.read(image, _photograph(image, layer, note))
+    return _lay(source, _ask(source, request, note), layer if note else None)
+
+
+def invert_in_dialog(image, layer, face, refine_steps, model):
+    """Filters ▸ Likeness ▸ Invert Face…"""
+    return _in_dialog("invert", image, layer, _choice(face, refine_steps, model), {}, None)
+
+
+def edit_in_dialog(image, layer, face, refine_steps, model, edits):
+    """Filters ▸ Likeness ▸ Edit Face…"""
+    note = canvas.read_note(layer) if layer.is_layer() else None
+    begin = note.edits if note else _parsed(edits)
+    return _in_dialog("edit", image, layer, _choice(face, refine_steps, model), begin, note)
+
+
+def _in_dialog(window, image, layer, choice, edits, note):
+    canvas.check_layer(image, layer)
+    if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
+        _offer_conversion()
+    source = canvas.read(image, _photograph(image, layer, note))
+    request = {
+        "kind": "dialog",
+        "window": window,
+        "title": canvas.title(image, layer),
+        "environment": _desktop(),
+        "edits": edits,
+        **choice,
+    }
+    answer = _ask(source, request, note)
+    layers = _lay(source, answer, layer if note else None, shown=True)
+    return layers, _remembered(window, answer)
+
+
+def _ask(source: canvas.Source, request: dict[str, Any], note: parasite.Note | None) -> Answer:
+    """Let the engine work. Raises `Cancelled`, and `Refusal` with what the engine has to say."""
+    work = Work(FOLDER, source.picture, request, note)
+    try:
+        return attend(work.run, "Likeness: asking the engine…")
+    except JobCancelled:
+        raise Cancelled from None
+    except EngineProblem as problem:
+        raise Refusal(f"{problem.sentence} {problem.remedy}".strip()) from None
+
+
+def _lay(source: canvas.Source, answer: Answer, target: Gimp.Layer | None, shown: bool = False):
+    """Lay the result into the image; if that has become impossible, into a new one, which a person is shown."""
+    if not answer.faces:
+        raise Refusal("The engine sent no face back. Try again; if it stays so, look into its log.")
+    obstacle = canvas.obstacle(source)
+    if obstacle:
+        layers = canvas.new_image(source, answer.faces, answer.model)
+        Gimp.message(f"{obstacle} The result is in a new image.")
+        if shown:
+            Gimp.Display.new(layers[0].get_image())
+        return layers
+    if target is not None:
+        layer = canvas.replace_face(source, target, answer.faces[0], answer.model)
+        if layer is not None:
+            return [layer, *_more(source, answer)]
+    return canvas.add_faces(source, answer.faces, answer.model)
+
+
+def _more(source: canvas.Source, answer: Answer) -> list[Gimp.Layer]:
+    return canvas.add_faces(source, answer.faces[1:], answer.model) if answer.faces[1:] else []
+
+
+def _photograph(image: Gimp.Image, layer: Gimp.Layer, note: parasite.Note | None) -> Gimp.Layer:
+    """The layer to read: the selected one, or that from which the selected Likeness layer was made."""
+    if note is None:
+        return layer
+    photograph = image.get_layer_by_tattoo(note.source)
+    if photograph is None:
+        raise Refusal(
+            f"The layer from which “{layer.get_name()}” was made is no longer in this image. Select the layer "
+            "with the photograph and edit the face anew."
+        )
+    if (photograph.get_width(), photograph.get_height()) != note.size:
+        raise Refusal(
+            f"“{photograph.get_name()}” has changed its size since “{layer.get_name()}” was made from it. "
+            f"Select “{photograph.get_name()}” and edit the face anew."
+        )
+    canvas.check_layer(image, photograph)
+    return photograph
+
+
+def _choice(face: int, refine_steps: int, model: str) -> dict[str, Any]:
+    steps = None if refine_steps == ENGINES_OWN else refine_steps
+    return {"face": face, "refine_steps": steps, "model": model or None}
+
+
+def _parsed(edits: str) -> dict[str, float]:
+    try:
+        return parasite.parse_edits(edits)
+    except parasite.NoteDamaged as damage:
+        raise Refusal(
+            f'The argument “edits” cannot be used: {damage}. Pass a JSON object such as {{"smile": 1.0}}.'
+        ) from None
+
+
+def _remembered(window: str, answer: Answer) -> dict[str, Any]:
+    """What “repeat” takes on: the edit that was accepted, and the model that made it."""
+    remembered: dict[str, Any] = {"model": answer.model}
+    if len(answer.faces) == 1:
+        remembered["face"] = answer.faces[0].number
+    if window == "edit":
+        remembered["edits"] = json.dumps(answer.faces[0].edits)
+    return remembered
+
+
+def _desktop() -> dict[str, str]:
+    found = {
+        name: value for name, value in os.environ.items() if DESKTOP.fullmatch(name) and len(value) <= 4096
+    }
+    return dict(list(found.items())[:40])
+
+
+def _refuse_indexed(image: Gimp.Image) -> None:
+    if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
+        raise Refusal(
+            "An indexed image takes no layer with a face: it has a palette only. Convert it first with "
+            "Image ▸ Mode ▸ RGB."
+        )
+
+
+def _offer_conversion() -> None:
+    """Ask whether an indexed image may become an RGB image. Raises `Cancelled`."""
+    GimpUi, Gtk = widgets()
+    dialog = Gtk.MessageDialog(
+        message_type=Gtk.MessageType.QUESTION,
+        buttons=Gtk.ButtonsType.NONE,
+        text="This image is indexed: it has a palette only, and takes no layer with a face.",
+        secondary_text="It can be converted to RGB. One undo takes back the conversion and the new layer.",
+    )
+    dialog.set_title("Likeness")
+    dialog.add_button("_Cancel", Gtk.ResponseType.CANCEL)
+    dialog.add_button("Convert to _RGB", Gtk.ResponseType.OK)
+    dialog.set_default_response(Gtk.ResponseType.OK)
+    GimpUi.window_set_transient(dialog)
+    response = dialog.run()
+    dialog.destroy()
+    if response != Gtk.ResponseType.OK:
+        raise Cancelled
+
+
+_ABOUT = ("The authors of Likeness", "The authors of Likeness, GPL-3.0-or-later", "2026")
+_PARAMS = [
+    (PF_IMAGE, "image", "The image", None),
+    (PF_DRAWABLE, "drawable", "The layer that holds the photograph", None),
+    (PF_INT, "face", "_Face: 0 = all of them, n = the n-th largest", 0, (0, 1000)),
+    (PF_INT, "refine-steps", "_Refine: steps, -1 = as in the engine's settings", ENGINES_OWN, (-1, 5000)),
+    (PF_STRING, "model", "_Model: its name, empty = the one in the engine's settings", ""),
+]
+_RESULTS = [(PF_LAYERS, "layers", "The new layers, one for each face")]
+_HELP = (
+    "For each face a layer is laid above the selected one, at the face's place; its layer mask lets the "
+    "photograph through where it holds what the generator cannot make. The work is done by the Likeness engine "
+    "on this machine, which is started when it does not run. From a menu a dialog opens, from a script none."
+)
+
+
+def declare() -> None:
+    """Declare both procedures to GIMP."""
+    register(
+        "plug-in-likeness-invert",
+        "Find the faces of a layer in a generator's latent space",
+        _HELP,
+        *_ABOUT,
+        "_Invert Face…",
+        "*",
+        _PARAMS,
+        _RESULTS,
+        invert,
+        menu=MENU,
+        interactive=invert_in_dialog,
+    )
+    register(
+        "plug-in-likeness-edit",
+        "Edit the faces of a layer, with the person kept",
+        _HELP + " With a layer selected that Likeness made, its edit is taken up again and replaced.",
+        *_ABOUT,
+        "_Edit Face…",
+        "*",
+        [*_PARAMS, (PF_STRING, "edits", '_Edits: a JSON object such as {"smile": 1.0}', "{}")],
+        _RESULTS,
+        edit,
+        menu=MENU,
+        interactive=edit_in_dialog,
+    )

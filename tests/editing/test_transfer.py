@@ -1,0 +1,139 @@
+"""What an edit does to a photograph: the right thing moves, the rest stays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from engine.editing.colour import from_linear, to_linear
+from engine.editing.transfer import layer_mask, transferred
+from engine.faces import mesh_points
+from engine.inversion.hull import hull_outline, polygon
+from tests.faces_inverted import NAMES, Inverted
+
+LEFT, RIGHT = mesh_points.IMAGE_LEFT_MOUTH_CORNER, mesh_points.IMAGE_RIGHT_MOUTH_CORNER
+
+
+def mouth_curve(landmarks: torch.Tensor) -> float:
+    """How far the corners of the mouth lie above its middle, in crop units: more is a smile."""
+    middle = (landmarks[13] + landmarks[14]) / 2
+    return float(middle[1] - (landmarks[LEFT][1] + landmarks[RIGHT][1]) / 2)
+
+
+def sharpness(photo: np.ndarray, where: np.ndarray) -> float:
+    """Variance of the Laplacian of the luma where the mask says."""
+    luma = photo[..., :3].astype(np.float64) @ (0.299, 0.587, 0.114)
+    laplacian = np.zeros_like(luma)
+    laplacian[1:-1, 1:-1] = (
+        luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:] - 4 * luma[1:-1, 1:-1]
+    )
+    return float(laplacian[where].var())
+
+
+def hull_on_photo(item: Inverted) -> np.ndarray:
+    """Boolean [H,W]: inside the face's hull."""
+    from engine.faces.paste import sample_on_photo
+
+    hull = polygon(hull_outline(item.inversion.landmarks), 256)[0]
+    inside = np.zeros(item.photo.shape[:2], bool)
+    rect = item.rect
+    part = sample_on_photo(hull, item.inversion.geometry, rect)[0].numpy() > 0.5
+    inside[rect.y : rect.y + rect.h, rect.x : rect.x + rect.w] = part
+    return inside
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_edit_changes_no_pixel(inverted: dict[str, Inverted], name: str) -> None:
+    item = inverted[name]
+    assert np.array_equal(item.edited(), item.photo)
+    assert np.array_equal(item.edited(smile=0.0), item.photo)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_smile_moves_the_corners_of_the_mouth(inverted: dict[str, Inverted], name: str) -> None:
+    item = inverted[name]
+    less, plain, more = (
+        item.landmarks_of(photo) for photo in (item.edited(smile=-1.0), item.photo, item.edited(smile=1.0))
+    )
+    width = {
+        key: float((value[RIGHT] - value[LEFT]).norm())
+        for key, value in (("-", less), ("0", plain), ("+", more))
+    }
+    assert width["+"] > width["0"] * 1.03
+    assert width["-"] < width["0"] * 0.97
+    assert mouth_curve(more) > mouth_curve(less) + 0.005
+
+
+@pytest.mark.parametrize("strength", [-1.0, 1.0])
+@pytest.mark.parametrize("name", NAMES)
+def test_sharpness_inside_the_face_is_kept(inverted: dict[str, Inverted], name: str, strength: float) -> None:
+    item = inverted[name]
+    face = hull_on_photo(item)
+    assert sharpness(item.edited(smile=strength), face) >= 0.85 * sharpness(item.photo, face)
+
+
+@pytest.mark.parametrize("edits", [{"smile": 1.0}, {"yaw": -1.0}, {"light": 1.0}, {"face_width": 1.0}])
+@pytest.mark.parametrize("name", NAMES)
+def test_outside_the_hull_nothing_changes(
+    inverted: dict[str, Inverted], name: str, edits: dict[str, float]
+) -> None:
+    item = inverted[name]
+    edited = item.edited(**edits)
+    rect = item.rect
+    outside = np.ones(item.photo.shape[:2], bool)
+    outside[rect.y : rect.y + rect.h, rect.x : rect.x + rect.w] = (
+        layer_mask(item.inversion, item.inversion.geometry, rect) == 0
+    )
+    assert np.array_equal(edited[outside], item.photo[outside])
+    assert not np.array_equal(edited, item.photo)
+
+
+def test_hat_and_glasses_stay(inverted: dict[str, Inverted]) -> None:
+    item = inverted["grace_hopper.jpg"]
+    edited = item.edited(smile=1.0)
+    rect, inversion = item.rect, item.inversion
+    kept = np.zeros(item.photo.shape[:2], bool)
+    kept[rect.y : rect.y + rect.h, rect.x : rect.x + rect.w] = (
+        layer_mask(inversion, inversion.geometry, rect) <= 5
+    )
+    change = np.abs(edited.astype(int) - item.photo)[kept]
+    assert change.max() <= 3
+
+
+def test_the_flow_is_still_where_the_mask_is(inverted: dict[str, Inverted]) -> None:
+    item = inverted["grace_hopper.jpg"]
+    smile = item.studio.model.directions["smile"]
+    flow = item.prepared.change({smile: 1.0}).flow
+    reach = flow.square().sum(1).sqrt()[0] * item.inversion.geometry.side
+    assert reach[item.inversion.invertibility_mask > 0.95].max() < 0.75  # pixels
+    assert reach.max() > 2
+
+
+def test_the_same_edit_gives_the_same_bytes(inverted: dict[str, Inverted]) -> None:
+    item = inverted["astronaut.png"]
+    assert np.array_equal(item.edited(smile=0.7, light=-0.5), item.edited(smile=0.7, light=-0.5))
+
+
+def test_floating_pixels_give_the_same_picture(inverted: dict[str, Inverted]) -> None:
+    item = inverted["astronaut.png"]
+    smile = item.studio.model.directions["smile"]
+    change, geometry, rect = item.prepared.change({smile: 1.0}), item.inversion.geometry, item.rect
+    eight = transferred(item.photo, geometry, change, rect)
+    floating = transferred(item.photo.astype(np.float32) / 255, geometry, change, rect)
+    assert floating.dtype == np.float32
+    assert np.abs(floating.clip(0, 1) * 255 - eight).max() <= 0.51
+
+
+def test_every_direction_changes_the_picture_both_ways(inverted: dict[str, Inverted]) -> None:
+    item = inverted["astronaut.png"]
+    for name, direction in item.studio.model.directions.items():
+        down, up = (item.edited(**{name: s}).astype(int) for s in (direction.minimum, direction.maximum))
+        assert np.abs(down - item.photo).max() > 8, name
+        assert np.abs(up - item.photo).max() > 8, name
+        assert not np.array_equal(down, up), name
+
+
+def test_transfer_curve_is_undone_by_its_inverse() -> None:
+    values = torch.linspace(-0.5, 2.0, 1001)
+    assert torch.allclose(from_linear(to_linear(values)), values, atol=2e-6)

@@ -1,0 +1,97 @@
+"""What a layer remembers, written and read again; and what is refused. No GIMP needed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from plugin.likeness import parasite
+from plugin.likeness.parasite import Note, NoteDamaged
+
+NOTE = Note(
+    id="0123456789abcdef" * 4,
+    inversion=bytes(range(256)) * 40,
+    edits={"smile": 1.0, "âge": -0.35},
+    face=2,
+    model="default",
+    source=17,
+    size=(640, 480),
+    rect=(-12, 30, 256, 256),
+)
+
+
+def test_what_is_written_is_read() -> None:
+    data = parasite.written(NOTE)
+    assert max(data) < 128
+    assert parasite.read(data) == NOTE
+
+
+def test_an_inversion_too_large_is_left_out() -> None:
+    large = replace(NOTE, inversion=bytes(4 * 2**20))
+    data = parasite.written(large)
+    assert len(data) < parasite.MAX_BYTES
+    assert parasite.read(data) == replace(large, inversion=None)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("format", 2),
+        ("format", None),
+        ("id", "0123"),
+        ("id", "../" * 30),
+        ("id", 5),
+        ("inversion", 5),
+        ("inversion", "?"),
+        ("edits", None),
+        ("edits", [1]),
+        ("edits", {"smile": "much"}),
+        ("edits", {"smile": True}),
+        ("edits", {"smile": 10.5}),
+        ("edits", {"s" * 61: 1.0}),
+        ("face", -1),
+        ("face", 1.5),
+        ("face", True),
+        ("model", "../default"),
+        ("model", ""),
+        ("source", 2**40),
+        ("size", [640]),
+        ("size", [0, 480]),
+        ("rect", [0, 0, 10**30, 1]),
+        ("rect", {"x": 0}),
+    ],
+)
+def test_f41_a_note_that_lies_is_refused(key: str, value: Any) -> None:
+    content = json.loads(parasite.written(NOTE)) | {key: value}
+    with pytest.raises(NoteDamaged):
+        parasite.read(json.dumps(content).encode())
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b"17", b"null", b"[" * 100_000, b"\xff\xfe", b'{"format": 1}', b" " * (4 * 2**20)]
+)
+def test_f41_no_note_at_all_is_refused(data: bytes) -> None:
+    with pytest.raises(NoteDamaged):
+        parasite.read(data)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "1", '{"a": NaN}', '{"a": Infinity}', '{"a": null}', "[" * 99_999])
+def test_edits_that_make_no_sense(text: str) -> None:
+    with pytest.raises(NoteDamaged):
+        parasite.parse_edits(text)
+
+
+def test_edits() -> None:
+    assert parasite.parse_edits('{"smile": 1, "age": -2.5}') == {"smile": 1.0, "age": -2.5}
+    assert parasite.parse_edits("") == {}
+
+
+def test_layer_names() -> None:
+    assert parasite.layer_name({}, 1) == "Likeness: face 1"
+    assert parasite.layer_name({"smile": 0.0}, 3) == "Likeness: face 3"
+    assert parasite.layer_name({"smile": 1.0, "age": -0.35}, 1) == "Likeness: smile +1.0, age -0.35 (face 1)"
+    many = dict.fromkeys("abcde", 2.0)
+    assert parasite.layer_name(many, 1) == "Likeness: a +2.0, b +2.0, c +2.0 and 2 more (face 1)"

@@ -1,0 +1,263 @@
+"""The plug-in in a GIMP 3 with windows: menu, dialog, Apply, layer, undo; and what is killed on the way.
+
+The pictures that this leaves in build/screenshots are meant to be looked at.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.gimp.chroot import Gimp3, ensure_qt_libraries
+from tests.gimp.desk import Desk, until
+from tests.gimp.windows import Screen, WindowGimp
+
+pytestmark = pytest.mark.gimp
+
+EDIT_DIALOG, INVERT_DIALOG = "^Edit Face", "^Invert Face"
+NAMES = "[one.get_name() for one in image.get_layers()]"
+SELECT = "image.set_selected_layers([image.get_layers()[0]])"
+STATE = "[(one['name'], one['mask'], one['pixels'], one['note'] and one['note']['edits']) for one in whole(image)['layers']]"
+
+
+@pytest.fixture(scope="module")
+def screen(desk: Desk, gimp3: Gimp3) -> Iterator[Screen]:
+    if missing := gimp3.lacks_windows() or ensure_qt_libraries():
+        pytest.skip(f"no windows: {missing}")
+    screen = Screen(desk)
+    yield screen
+    screen.close()
+
+
+@pytest.fixture(scope="module")
+def shared_gimp(desk: Desk, screen: Screen) -> Iterator[list[WindowGimp]]:
+    """One GIMP for all tests; the list is empty until somebody needs it, and after it was killed."""
+    running: list[WindowGimp] = []
+    yield running
+    for gimp in running:
+        gimp.close()
+
+
+@pytest.fixture
+def gimp(desk: Desk, screen: Screen, shared_gimp: list[WindowGimp]) -> Iterator[WindowGimp]:
+    if not shared_gimp or shared_gimp[0].process.poll() is not None:
+        shared_gimp[:] = [WindowGimp(desk, screen)]
+    yield shared_gimp[0]
+    for pid in desk.dialogs():
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: not desk.dialogs() and not desk.plugins(), 10)
+
+
+def dialog_ready(desk: Desk, screen: Screen, title: str) -> str:
+    """Wait for the dialog and until its first rendering is done."""
+    window = screen.window(title, 90)
+    time.sleep(1)
+    until(lambda: len(desk.jobs()) <= 1, 90)  # only the dialog's own job is left
+    screen.activate(window)
+    time.sleep(0.5)
+    return window
+
+
+def test_from_the_menu_to_the_layer(desk: Desk, screen: Screen, gimp: WindowGimp) -> None:
+    gimp.open("astronaut.png")
+    before = gimp.ask(STATE)
+    screen.keys("alt+r", "End", "Right", pause=0.5)
+    menu = screen.shoot("1-menu")
+    screen.keys("Return")
+
+    dialog = dialog_ready(desk, screen, EDIT_DIALOG)
+    assert "astronaut" in screen.title(dialog)
+    screen.shoot("2-dialog")
+    assert slowest_answer(gimp) < 1.0, "GIMP answers while the dialog is open"
+    move_a_slider(desk, screen, dialog)
+    screen.shoot("3-dialog-edited")
+    screen.keys("ctrl+Return")
+
+    assert until(lambda: len(gimp.layers()) == 2, 60)
+    assert until(lambda: not desk.dialogs(), 10)
+    (name, mask, _, edits), photograph = gimp.ask(STATE)
+    assert name.startswith("Likeness: ")
+    assert name.endswith("(face 1)")
+    assert mask
+    assert any(edits.values())
+    assert [photograph] == before
+    screen.activate(gimp.main)
+    time.sleep(1)
+    layer = screen.shoot("4-layer")
+    assert Image.open(menu).tobytes() != Image.open(layer).tobytes()
+
+    done = gimp.ask(STATE)
+    screen.keys("ctrl+z", pause=1)
+    assert gimp.ask(STATE) == before, "one undo step takes layer, mask and parasite away"
+    screen.shoot("5-undone")
+    screen.keys("ctrl+y", pause=1)
+    assert gimp.ask(STATE) == done, "and one redo brings them back"
+
+
+def slowest_answer(gimp: WindowGimp) -> float:
+    slowest = 0.0
+    for _ in range(10):
+        begin = time.monotonic()
+        gimp.ask("image.get_layers()[0].get_name()")
+        slowest = max(slowest, time.monotonic() - begin)
+    return slowest
+
+
+def move_a_slider(desk: Desk, screen: Screen, dialog: str) -> None:
+    """By keys: find “smile”, go to its slider, push it to the right; wait for the rendering."""
+    screen.activate(dialog)
+    screen.keys("ctrl+f")
+    screen.type("smile")
+    screen.keys("Tab", *["Right"] * 6, pause=0.1)
+    time.sleep(1)
+    until(lambda: len(desk.jobs()) <= 1, 60)
+
+
+def test_an_edit_is_taken_up_again_and_undone_in_one_step(desk: Desk, screen: Screen, gimp: WindowGimp) -> None:
+    gimp.open("astronaut.png")
+    gimp.ask_later("edit(image, layer, {'smile': 1.0}, face=1); None").result(120)
+    gimp.ask(SELECT)
+    before = gimp.ask(STATE)
+    assert len(before) == 2
+    screen.activate(gimp.main)
+    gimp.choose("Return")
+    dialog = dialog_ready(desk, screen, EDIT_DIALOG)
+    screen.shoot("6-taken-up-again")
+    move_a_slider(desk, screen, dialog)
+    screen.keys("ctrl+Return")
+    assert until(lambda: gimp.ask(STATE) != before, 60)
+    after = gimp.ask(STATE)
+    assert [after[0][1], after[1]] == [before[0][1], before[1]], "mask and photograph stay"
+    assert after[0][3]["smile"] > 1.0
+    screen.activate(gimp.main)
+    screen.keys("ctrl+z", pause=1)
+    assert gimp.ask(STATE) == before
+
+
+def test_invert_from_the_menu_and_repeat(desk: Desk, screen: Screen, gimp: WindowGimp) -> None:
+    gimp.open("grace_hopper.jpg")
+    gimp.choose("Down", "Return")
+    dialog_ready(desk, screen, INVERT_DIALOG)
+    screen.shoot("7-invert-dialog")
+    screen.keys("ctrl+Return")
+    assert until(lambda: len(gimp.layers()) == 2, 60)
+    assert gimp.layers()[0] == "Likeness: face 1"
+    gimp.ask("image.set_selected_layers([image.get_layers()[1]])")
+    screen.activate(gimp.main)
+    screen.keys("ctrl+f")
+    assert until(lambda: len(gimp.layers()) == 3, 60), "repeat takes the accepted values, without a dialog"
+    assert not desk.dialogs()
+
+
+def test_escape_changes_nothing(desk: Desk, screen: Screen, gimp: WindowGimp) -> None:
+    gimp.open("astronaut.png")
+    before = gimp.ask("(whole(image), image.is_dirty())")
+    status = gimp.ask_later("call('plug-in-likeness-edit', image, [layer], mode=Gimp.RunMode.INTERACTIVE)")
+    dialog_ready(desk, screen, EDIT_DIALOG)
+    screen.keys("Escape")
+    assert status.result(30)["status"] == "cancel"
+    assert gimp.ask("(whole(image), image.is_dirty())") == before
+    assert not desk.jobs()
+
+
+def test_an_indexed_image_is_offered_the_conversion(desk: Desk, screen: Screen, gimp: WindowGimp) -> None:
+    gimp.open("astronaut.png")
+    none, generate = "Gimp.ConvertDitherType.NONE", "Gimp.ConvertPaletteType.GENERATE"
+    gimp.ask(f"image.convert_indexed({none}, {generate}, 64, False, False, ''); None")
+    before = gimp.ask("whole(image)['mode']")
+    assert before[0] == "indexed"
+    gimp.choose("Return")
+    question = screen.window("^Likeness$", 20)
+    time.sleep(0.5)
+    screen.shoot("8-indexed")
+    screen.activate(question)
+    screen.keys("Return")
+    dialog = dialog_ready(desk, screen, EDIT_DIALOG)
+    move_a_slider(desk, screen, dialog)
+    screen.keys("ctrl+Return")
+    assert until(lambda: len(gimp.layers()) == 2, 60)
+    assert gimp.ask("whole(image)['mode']")[0] == "rgb"
+    screen.activate(gimp.main)
+    screen.keys("ctrl+z", pause=1)
+    assert gimp.ask("whole(image)['mode']") == before
+    assert len(gimp.layers()) == 1
+
+
+def test_f37_the_image_is_closed_or_the_layer_deleted_meanwhile(
+    desk: Desk, screen: Screen, gimp: WindowGimp
+) -> None:
+    """The accepted result is not lost: it comes in a new image."""
+    for deed in ("displays[-1].delete()", "image.remove_layer(layer)"):
+        gimp.open("two.png")
+        gimp.ask("image.insert_layer(Gimp.Layer.copy(layer), None, 1); None")
+        gimp.ask("image.set_selected_layers([layer])")
+        images = gimp.ask("[one.get_id() for one in Gimp.get_images()]")
+        screen.activate(gimp.main)
+        gimp.choose("Return")
+        dialog = dialog_ready(desk, screen, EDIT_DIALOG)
+        gimp.ask(f"{deed}; None")
+        move_a_slider(desk, screen, dialog)
+        screen.keys("ctrl+Return")
+        new = f"[one for one in Gimp.get_images() if one.get_id() not in {images}]"
+        assert until(lambda: gimp.ask(f"len({new})"), 60), deed  # noqa: B023
+        names = gimp.ask(f"[one.get_name() for one in {new}[0].get_layers()]")
+        assert names[0].startswith("Likeness: ")
+        assert names[-1] == "Photograph"
+        time.sleep(1)
+        screen.shoot("9-new-image")
+        screen.keys("Escape")
+        gimp.ask(f"displays.append(Gimp.default_display()); [one.delete() for one in {new} if False]; None")
+
+
+def test_f40_a_script_never_opens_a_window(desk: Desk, screen: Screen, gimp: WindowGimp) -> None:
+    gimp.open("two.png")
+    before = set(screen.windows())
+    kinds: set[str] = set()
+    windows: set[str] = set()
+    result = gimp.ask_later("edit(image, layer, {'smile': 1.0})['status']")
+    while not result.done():
+        kinds |= {job["kind"] for job in desk.jobs()}
+        windows |= set(screen.windows()) - before
+        assert not desk.dialogs()
+    assert result.result() == "success"
+    assert kinds <= {"edit"}
+    assert {screen.title(window) for window in windows} <= {""}
+
+
+def test_f39_the_dialog_is_killed(desk: Desk, screen: Screen, gimp: WindowGimp) -> None:
+    gimp.open("astronaut.png")
+    before = gimp.ask("(whole(image), image.is_dirty())")
+    status = gimp.ask_later("call('plug-in-likeness-edit', image, [layer], mode=Gimp.RunMode.INTERACTIVE)")
+    dialog_ready(desk, screen, EDIT_DIALOG)
+    for pid in desk.dialogs():
+        os.kill(pid, signal.SIGKILL)
+    assert status.result(10)["status"] == "cancel"
+    assert gimp.ask("(whole(image), image.is_dirty())") == before
+    assert until(lambda: not desk.jobs(), 5)
+    assert until(lambda: not desk.plugins(), 5)
+
+
+def test_f10_gimp_is_killed_with_a_dialog_open(desk: Desk, screen: Screen, gimp: WindowGimp) -> None:
+    gimp.open("astronaut.png")
+    gimp.choose("Return")
+    dialog_ready(desk, screen, EDIT_DIALOG)
+    assert desk.dialogs()
+    gimp.process.kill()
+    gimp.process.wait()
+    assert until(lambda: not desk.plugins(), 5)
+    assert until(lambda: not desk.dialogs(), 5)
+    assert until(lambda: not desk.jobs(), 5)
+    assert not screen.windows(EDIT_DIALOG)
+
+
+def test_the_screenshots_show_something() -> None:
+    for path in sorted((Path(__file__).parents[2] / "build" / "screenshots").glob("[1-9]-*.png")):
+        colours = Image.open(path).convert("RGB").resize((160, 100)).getcolors(16_000)
+        assert colours is not None
+        assert len(colours) > 500, path.name

@@ -1,0 +1,145 @@
+"""The inversion's file: nothing is lost on the way, and a file that lies is refused with a sentence."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load, save
+
+from engine.errors import InversionDamaged
+from engine.faces.crop import CropGeometry
+from engine.inversion.cache import InversionCache
+from engine.inversion.types import CROP_SIZE, Inversion, from_bytes, to_bytes
+from engine.paths import Home
+
+
+@pytest.fixture(scope="module")
+def inversion() -> Inversion:
+    draw = torch.Generator().manual_seed(0)
+    noise = np.random.default_rng(0).integers(0, 256, (CROP_SIZE, CROP_SIZE, 3), dtype=np.uint8)
+    return Inversion(
+        model="default",
+        model_digest="ab" * 32,
+        crop=noise,
+        geometry=CropGeometry((10.25, -3.5), (200.0, 12.0)),
+        box=(1.0, 2.0, 3.5, 4.0),
+        refine_steps=7,
+        w_plus=torch.randn(12, 16, generator=draw),
+        parameters=torch.randn(95, generator=draw),
+        landmarks=torch.rand(468, 2, generator=draw),
+        generated_landmarks=torch.rand(468, 2, generator=draw),
+        invertibility_mask=torch.randint(0, 256, (256, 256), generator=draw) / 255,
+        alignment_flow=torch.randn(2, 256, 256, generator=draw).half().float(),
+        landmark_error=0.004,
+    )
+
+
+def test_round_trip_keeps_every_value(inversion: Inversion) -> None:
+    read = from_bytes(to_bytes(inversion))
+    assert read.id == inversion.id
+    assert (read.model, read.geometry, read.box) == (
+        "default",
+        inversion.geometry,
+        inversion.box,
+    )
+    assert np.array_equal(read.crop, inversion.crop)
+    for name in (
+        "w_plus",
+        "parameters",
+        "landmarks",
+        "generated_landmarks",
+        "invertibility_mask",
+        "alignment_flow",
+    ):
+        assert torch.equal(getattr(read, name), getattr(inversion, name)), name
+
+
+def test_the_same_inversion_has_the_same_bytes(inversion: Inversion) -> None:
+    assert to_bytes(inversion) == to_bytes(from_bytes(to_bytes(inversion)))
+
+
+def test_it_fits_a_parasite_when_the_crop_is_a_photograph(inversion: Inversion) -> None:
+    import dataclasses
+
+    smooth = np.linspace(0, 255, CROP_SIZE).astype(np.uint8)
+    crop = np.broadcast_to(smooth[None, :, None], (CROP_SIZE, CROP_SIZE, 3)).copy()
+    assert len(to_bytes(dataclasses.replace(inversion, crop=crop))) * 4 / 3 < 4_000_000
+
+
+def png(size: tuple[int, int], mode: str = "RGB") -> torch.Tensor:
+    data = io.BytesIO()
+    Image.new(mode, size).save(data, "PNG")
+    return torch.frombuffer(bytearray(data.getvalue()), dtype=torch.uint8)
+
+
+def tampered(data: bytes, change: Callable[[dict, dict], None]) -> bytes:
+    length = int.from_bytes(data[:8], "little")
+    facts = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["likeness"])
+    tensors = load(data)
+    change(tensors, facts)
+    return save({key: value.contiguous() for key, value in tensors.items()}, {"likeness": json.dumps(facts)})
+
+
+LIES: dict[str, Callable[[dict, dict], None]] = {
+    "a tensor is missing": lambda t, m: t.pop("w_plus"),
+    "another shape": lambda t, m: t.update(landmarks=torch.zeros(467, 2)),
+    "another type": lambda t, m: t.update(w_plus=t["w_plus"].double()),
+    "not finite": lambda t, m: t.update(w_plus=t["w_plus"] * float("nan")),
+    "a flow and a mask of different sizes": lambda t, m: t.update(alignment_flow=torch.zeros(2, 8, 8).half()),
+    "a mask that is not square": lambda t, m: t.update(
+        invertibility_mask=torch.zeros(4, 8, dtype=torch.uint8), alignment_flow=torch.zeros(2, 4, 8).half()
+    ),
+    "a geometry without extent": lambda t, m: t.update(geometry=torch.zeros(4, dtype=torch.float64)),
+    "a crop of another size": lambda t, m: t.update(crop_png=png((64, 64))),
+    "a crop that is grey": lambda t, m: t.update(crop_png=png((CROP_SIZE, CROP_SIZE), "L")),
+    "a crop that is no picture": lambda t, m: t.update(crop_png=torch.zeros(99, dtype=torch.uint8)),
+    "another crop than the id says": lambda t, m: t.update(crop_png=png((CROP_SIZE, CROP_SIZE))),
+    "another id": lambda t, m: m.update(id="0" * 64),
+    "another format": lambda t, m: m.update(format="likeness-model"),
+    "a later version": lambda t, m: m.update(version=2),
+    "a box that is none": lambda t, m: m.update(box=[1, 2]),
+    "a model without a name": lambda t, m: m.update(model=None),
+    "no number": lambda t, m: m.update(refine_steps="many"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_file_that_lies_is_refused(inversion: Inversion, lie: str) -> None:
+    honest = to_bytes(inversion)
+    try:
+        data = tampered(honest, LIES[lie])
+    except InversionDamaged:  # pragma: no cover - the change itself must be possible
+        pytest.fail("the test could not make its lie")
+    with pytest.raises(InversionDamaged):
+        from_bytes(data)
+
+
+@pytest.mark.parametrize("cut", [0, 4, 8, 200, -1])
+def test_a_file_cut_short_is_refused(inversion: Inversion, cut: int) -> None:
+    with pytest.raises(InversionDamaged):
+        from_bytes(to_bytes(inversion)[:cut])
+
+
+def test_a_header_that_claims_more_than_there_is(inversion: Inversion) -> None:
+    data = (2**62).to_bytes(8, "little") + to_bytes(inversion)[8:]
+    with pytest.raises(InversionDamaged):
+        from_bytes(data)
+
+
+def test_the_cache_keeps_finds_and_sets_aside(inversion: Inversion, home: Home) -> None:
+    home.create()
+    cache = InversionCache(home.inversions)
+    assert cache.find(inversion.id) is None
+    cache.keep(inversion)
+    found = cache.find(inversion.id)
+    assert found is not None
+    assert found.id == inversion.id
+    (home.inversions / f"{inversion.id}.safetensors").write_bytes(b"broken")
+    assert cache.find(inversion.id) is None
+    assert [path.suffix for path in home.inversions.iterdir()] == [".damaged"]

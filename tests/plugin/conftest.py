@@ -1,0 +1,111 @@
+"""Widgets without a display, and an engine that a test scripts."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.messages import DialogRequest
+from tests.plugin.fake_client import FakeEngine
+
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+os.environ.setdefault("XDG_RUNTIME_DIR", "/tmp")
+
+from PyQt5.QtWidgets import QApplication
+
+from engine.paths import Home
+from plugin.dialogs.edit_window import EditWindow
+from plugin.dialogs.invert_window import InvertWindow
+from plugin.dialogs.opening import make_window
+from plugin.dialogs.palette import DARK, LIGHT, Tones, dress
+from plugin.dialogs.state import Stage
+from plugin.dialogs.window import DialogWindow
+
+JOB = "a" * 32
+PHOTO = Path(__file__).parent.parent / "photos" / "astronaut.png"
+SECONDS = 10.0
+
+Opener = Callable[..., DialogWindow]
+
+
+@pytest.fixture(scope="session")
+def app() -> QApplication:
+    return QApplication.instance() or QApplication(["tests"])  # type: ignore[return-value]
+
+
+@pytest.fixture(scope="session")
+def photo() -> np.ndarray:
+    return np.asarray(Image.open(PHOTO).convert("RGB"))
+
+
+@pytest.fixture
+def engine(photo: np.ndarray) -> FakeEngine:
+    return FakeEngine(photo)
+
+
+@pytest.fixture
+def open_window(app: QApplication, engine: FakeEngine, tmp_path: Path) -> Iterator[Opener]:
+    """Opens a dialog on the scripted engine; all are closed and their threads ended."""
+    windows: list[DialogWindow] = []
+
+    def open_it(
+        window: str = "edit", tones: Tones = LIGHT, started: bool = True, **asked: object
+    ) -> DialogWindow:
+        dress(app, tones)
+        request = DialogRequest.model_validate(
+            {"window": window, "picture": engine.picture, "title": "portrait.xcf ▸ “Background”"} | asked
+        )
+        made = make_window(request, JOB, engine.connect, Home(tmp_path), 160, tones)
+        windows.append(made)
+        made.show()
+        if started:
+            made.session.start()
+        return made
+
+    yield open_it
+    engine.gate.set()
+    for made in windows:
+        made._leaving = True
+        made.close()
+        assert made.session.end()
+    app.processEvents()
+
+
+def wait_until(true: Callable[[], bool], what: str = "") -> None:
+    """Let Qt work until something is true."""
+    end = time.monotonic() + SECONDS
+    while not true():
+        assert time.monotonic() < end, f"never happened: {what or true}"
+        QApplication.processEvents()
+        time.sleep(0.002)
+    QApplication.processEvents()
+
+
+def wait_ready(window: DialogWindow) -> None:
+    wait_until(
+        lambda: window.state.stage is Stage.READY and window.state.can_apply and window.state.task is None,
+        "ready",
+    )
+
+
+def ready_edit(open_window: Opener, **asked: object) -> EditWindow:
+    window = open_window("edit", **asked)
+    assert isinstance(window, EditWindow)
+    wait_ready(window)
+    return window
+
+
+def ready_invert(open_window: Opener, **asked: object) -> InvertWindow:
+    window = open_window("invert", **asked)
+    assert isinstance(window, InvertWindow)
+    wait_ready(window)
+    return window
+
+
+__all__ = ["DARK", "JOB", "LIGHT", "Opener", "ready_edit", "ready_invert", "wait_ready", "wait_until"]

@@ -1,0 +1,253 @@
+"""The command line, on an engine with a fake worker (tests/service/fake_worker.py says what that makes)."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.cli import main
+from engine.cli.profiles import gimp_profiles, plugin_problem
+from engine.paths import Home
+from tests.conftest import LivingEngine, end_home, new_home
+from tests.service.engines import start, wait_until
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[LivingEngine]:
+    home = new_home()
+    living = LivingEngine(home, start(home))
+    (home.inversions / f"{'ab' * 32}.safetensors").write_bytes(b"an inversion")
+    yield living
+    end_home(home)
+
+
+@pytest.fixture
+def engine(shared: LivingEngine, monkeypatch: pytest.MonkeyPatch) -> LivingEngine:
+    monkeypatch.setenv("LIKENESS_HOME", str(shared.home.root))
+    return shared
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "a photo.png"
+    pixels = np.random.default_rng(3).integers(0, 256, (40, 30, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    code = main([str(argument) for argument in arguments])
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def run_json(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, dict[str, Any]]:
+    code, out, err = run(capsys, *arguments, "--json")
+    assert err == ""
+    assert out.count("\n") == 1
+    return code, json.loads(out)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nonsense"],
+        ["invert", "photo.png"],
+        ["edit", "photo.png", "-o", "out.png"],
+        ["edit", "photo.png", "-o", "out.png", "--set", "smile"],
+        ["edit", "photo.png", "-o", "out.png", "--set", "smile=much"],
+        ["edit", "photo.png", "-o", "out.png", "--set", "smile=nan"],
+        ["edit", "photo.png", "-o", "out.png", "--set", "=1"],
+        ["invert", "photo.png", "-o", "out", "--face", "-1"],
+        ["invert", "photo.png", "-o", "out", "--refine-steps", "1.5"],
+        ["dialog", "paint", "photo.png"],
+    ],
+)
+def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err
+
+
+def test_invert(engine: LivingEngine, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "new" / "folder"
+    code, data = run_json(capsys, "invert", photo, "-o", folder, "--face", 1, "--refine-steps", 5)
+    assert code == 0
+    names = ["result.png", "generated.png", "invertibility_mask.png", "inversion.safetensors"]
+    assert data["written"] == [str(folder / name) for name in names]
+    assert data["faces"][0].keys() >= {
+        "number",
+        "box",
+        "landmark_error",
+        "mask_area",
+        "from_cache",
+        "inversion",
+    }
+    assert data["seconds"] >= 0
+    before = np.asarray(Image.open(photo))
+    result, generated, mask = (np.asarray(Image.open(folder / name)) for name in names[:3])
+    assert np.array_equal(result[:20], 255 - before[:20])
+    assert np.array_equal(result[20:], before[20:])
+    assert np.array_equal(generated, 255 - before)
+    assert mask.shape == (40, 30)
+    assert (mask[:20] == 0).all()
+    assert (mask[20:] == 255).all()
+    assert (folder / "inversion.safetensors").read_bytes() == b"an inversion"
+
+
+def test_edit(engine: LivingEngine, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "out.tif"
+    code, out, err = run(capsys, "edit", photo, "--set", "smile=1.0", "--set", "age=-0.5", "-o", output)
+    assert code == 0
+    assert str(output) in out
+    assert "Working…" in err
+    before, after = np.asarray(Image.open(photo)), np.asarray(Image.open(output))
+    assert np.array_equal(after[:20], 255 - before[:20])
+    assert np.array_equal(after[20:], before[20:])
+    _, data = run_json(capsys, "edit", photo, "--set", "age=-0.5", "-o", output)
+    assert data["faces"][0]["edits"] == {"age": -0.5}
+
+
+def test_unknown_direction(
+    engine: LivingEngine, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run(capsys, "edit", photo, "--set", "wings=1", "-o", tmp_path / "out.png")
+    assert (code, out) == (1, "")
+    assert "wings" in err
+    assert "smile, age" in err
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_no_face(engine: LivingEngine, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, data = run_json(capsys, "edit", photo, "--set", "fail=1", "-o", tmp_path / "out.png")
+    assert code == 1
+    assert data["error"]["code"] == "no_face"
+    assert data["error"]["remedy"]
+
+
+def test_what_cannot_be_read_or_written_starts_no_engine(
+    home: Home, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit = ("--set", "smile=1", "-o")
+    assert run(capsys, "edit", tmp_path / "none.png", *edit, tmp_path / "out.png")[0] == 1
+    assert "no folder" in run(capsys, "edit", photo, *edit, tmp_path / "none" / "out.png")[2]
+    assert "cannot be written as “.xyz”" in run(capsys, "edit", photo, *edit, tmp_path / "out.xyz")[2]
+    code, _, err = run(capsys, "invert", photo, "-o", photo / "folder")
+    assert code == 1
+    assert "cannot be made" in err
+    assert not home.connection_file.exists()
+
+
+def test_dialog(engine: LivingEngine, photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    accepted = photo.rename(photo.with_name("accept"))  # the fake dialog goes by the title, the file's name
+    code, data = run_json(capsys, "dialog", "edit", accepted)
+    assert code == 0
+    assert data["written"] == [str(photo.with_name("accept-edited"))]
+    code, data = run_json(capsys, "dialog", "edit", accepted)
+    assert data["written"] == [str(photo.with_name("accept-edited-2"))]
+    closed = accepted.rename(photo.with_name("close"))
+    code, data = run_json(capsys, "dialog", "edit", closed, "-o", photo.with_name("out.png"))
+    assert (code, data["error"]["code"]) == (1, "cancelled")
+    assert not photo.with_name("out.png").exists()
+
+
+def test_directions(engine: LivingEngine, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "directions")
+    assert code == 0
+    assert "smile" in out
+    assert run_json(capsys, "directions")[1]["directions"][0]["minimum"] == -2
+    code, data = run_json(capsys, "directions", "--model", "other")
+    assert (code, data["error"]["code"]) == (1, "unknown_model")
+
+
+def test_status_and_stop(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "status") == (1, "", "No engine is running.\n")
+    assert run(capsys, "stop") == (0, "No engine is running.\n", "")
+    start(home)
+    code, out, _ = run(capsys, "status")
+    assert code == 0
+    assert out.startswith("Engine 0.")
+    assert run_json(capsys, "status")[1]["protocol"] == 1
+    assert run_json(capsys, "stop") == (0, {"stopped": True})
+    assert run(capsys, "status")[0] == 1
+
+
+def test_serve_when_one_runs(engine: LivingEngine) -> None:
+    said = subprocess.run(
+        [sys.executable, "-m", "engine", "serve", "--json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert said.returncode == 0
+    assert json.loads(said.stdout)["running"]
+
+
+def test_interrupted(engine: LivingEngine, photo: Path, tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "engine"), "edit", str(photo), "--set", "seconds=10", "-o", "out.png"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: any(job["state"] == "running" for job in engine.client.status()["jobs"]))
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert out == ""
+    assert "Traceback" not in err
+    wait_until(lambda: engine.client.status()["jobs"] == [])
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_names_that_are_not_utf8(engine: LivingEngine, photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    odd = photo.rename(Path(os.fsdecode(os.fsencode(photo.parent) + b"/caf\xe9.png")))
+    output = odd.with_name(odd.stem + "-2.png")
+    assert run(capsys, "edit", odd, "--set", "smile=1", "-o", output)[0] == 0
+    assert output.exists()
+    assert run_json(capsys, "edit", odd, "--set", "smile=1", "-o", output)[1]["written"] == [str(output)]
+
+
+def test_doctor(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    code, data = run_json(capsys, "doctor")
+    subjects = {finding["subject"] for finding in data["findings"]}
+    assert {"Python", "torch", "device", "home", "disk", "memory", "engine", "GIMP"} <= subjects
+    assert code == (0 if data["healthy"] else 1)
+    home.create()
+    home.inversions.chmod(0o755)
+    home.settings_file.write_text('{"device": "quantum"}')
+    code, out, _ = run(capsys, "doctor")
+    assert code == 1
+    assert "bad   home" in out
+    assert "bad   device" in out
+
+
+def test_gimp_profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    profile = tmp_path / ".config/GIMP/3.0"
+    flatpak = tmp_path / ".var/app/org.gimp.GIMP/config/GIMP/3.2"
+    for folder in (profile, flatpak, tmp_path / ".config/GIMP/2.10"):
+        folder.mkdir(parents=True)
+    assert gimp_profiles() == [profile, flatpak]
+    assert "not installed" in plugin_problem(profile)
+    folder = profile / "plug-ins" / "likeness"
+    folder.mkdir(parents=True)
+    script = folder / "likeness.py"
+    script.touch(0o644)
+    assert "run bit" in plugin_problem(profile)
+    script.chmod(0o755)
+    assert "location.json" in plugin_problem(profile)
+    (folder / "location.json").write_text(json.dumps({"home": "/x", "command": [sys.executable, "serve"]}))
+    assert plugin_problem(profile) == ""
