@@ -73,10 +73,8 @@ class Pass:
     turns: int = 0
 
 
-ALWAYS = (
-    Pass(640),
-    Pass(256, 0.25),
-)  # faces from 1/50 of the picture's longer side up; faces that fill the picture
+# Faces from 1/50 of the picture's longer side up; faces that fill the picture.
+ALWAYS = (Pass(640), Pass(256, 0.25))
 TURNED = tuple(replace(search, turns=turns) for turns in (1, 2, 3) for search in ALWAYS)
 FURTHER = (Pass(1280), Pass(2560))  # only if nothing was found, and not beyond twice the image's own size
 
@@ -122,10 +120,15 @@ class FaceDetector:
         """All faces of some passes, doubles removed, the largest first."""
         faces = [face for search in passes for face in self._search(image, search)]
         faces.sort(key=lambda f: f.score, reverse=True)
-        kept: list[Face] = []
-        for face in faces:
-            if all(_intersection_over_union(face.box, other.box) <= OVERLAP for other in kept):
+        if not faces:
+            return []
+        boxes = torch.tensor([face.box for face in faces])
+        alive = torch.ones(len(faces), dtype=torch.bool)
+        kept = []
+        for k, face in enumerate(faces):
+            if alive[k]:
                 kept.append(face)
+                alive &= _overlaps(boxes, boxes[k]) <= OVERLAP
         return sorted(kept, key=_area, reverse=True)
 
     def _search(self, image: np.ndarray, search: Pass) -> list[Face]:
@@ -255,7 +258,3 @@ def _overlaps(boxes: Tensor, box: Tensor) -> Tensor:
     high = torch.minimum(boxes[:, :2] + boxes[:, 2:], box[:2] + box[2:])
     shared = (high - low).clamp(min=0).prod(1)
     return shared / (boxes[:, 2:].prod(1) + box[2:].prod() - shared)
-
-
-def _intersection_over_union(a: tuple[float, ...], b: tuple[float, ...]) -> float:
-    return float(_overlaps(torch.tensor([a]), torch.tensor(b))[0])

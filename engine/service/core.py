@@ -45,7 +45,10 @@ class Engine:
         self.bench.start()
 
     def stop(self) -> None:
-        """Have the service end; it does so soon."""
+        """Have the service end; it does so soon. From here on nobody new finds it: they start the next one."""
+        with contextlib.suppress(OSError):
+            self.home.connection_file.unlink(missing_ok=True)
+        self.jobs.closed = True
         self.stopping.set()
 
     async def end(self) -> None:
@@ -65,7 +68,7 @@ class Engine:
                 self.touch()
             left = self._last_request + self._idle_seconds - time.monotonic()
             if self._idle_seconds and left <= 0:
-                return
+                self.stop()
             seconds = min(left, 5.0) if self._idle_seconds else None
             try:
                 async with asyncio.timeout(seconds):

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from engine.errors import BadRequest, Busy, InternalError, LikenessError
+from engine.errors import BadRequest, Busy, EngineUnavailable, InternalError, LikenessError
 from engine.messages import (
     Accepted,
     Cancelled,
@@ -116,6 +116,7 @@ class Jobs:
         self._live: dict[str, Job] = {}
         self._ended: OrderedDict[str, Job] = OrderedDict()
         self._afterwards: set[asyncio.Task[None]] = set()
+        self.closed = False  # the engine ends: no more jobs
 
     @property
     def live(self) -> list[Job]:
@@ -128,7 +129,9 @@ class Jobs:
         return job
 
     def start(self, request: JobRequest) -> Job:
-        """Raises `Busy`, and `BadRequest` when the picture is not here."""
+        """Raises `Busy`, `EngineUnavailable`, and `BadRequest` when the picture is not here."""
+        if self.closed:
+            raise EngineUnavailable("The engine is ending.", "Try again; a new one is started.")
         if len(self._live) >= MAX_JOBS:
             raise Busy(f"The engine has {MAX_JOBS} jobs already.", "Wait until one has ended.")
         self._spool.describe(request.picture)

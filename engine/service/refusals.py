@@ -30,6 +30,7 @@ _STATUS = {
     "version_mismatch": 409,
     "unauthorized": 401,
     "busy": 503,
+    "engine_unavailable": 503,
     "worker_lost": 503,
     "out_of_memory": 507,
 }

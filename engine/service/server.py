@@ -93,7 +93,7 @@ async def _serve(
         on_ready(socket_path)
         await engine.until_stopped()
     finally:
-        home.connection_file.unlink(missing_ok=True)  # nobody new shall come
+        engine.stop()
         await engine.end()
         server.should_exit = True
         await serving

@@ -11,6 +11,7 @@ from PIL import Image
 
 from engine.messages import FaceResult, Rect
 
+ROWS = 64
 REMEMBERED_BYTES = 128 << 20  # the masks of an edit are those of its inversion
 
 
@@ -43,8 +44,7 @@ class FaceLayers:
 def to_rgba(pixel_format: str, width: int, height: int, pixels: bytes) -> np.ndarray:
     """(height, width, 4) uint8 of any format of the protocol; floats are clipped to [0, 1]."""
     if pixel_format == "RGBA float":
-        floats = np.frombuffer(pixels, np.float32).reshape(height, width, 4)
-        return (np.nan_to_num(floats).clip(0, 1) * 255 + 0.5).astype(np.uint8)
+        return _to_bytes(np.frombuffer(pixels, np.float32).reshape(height, width, 4))
     channels = {"RGBA u8": 4, "RGB u8": 3, "Y u8": 1}[pixel_format]
     found = np.frombuffer(pixels, np.uint8).reshape(height, width, channels)
     if channels == 4:
@@ -52,6 +52,18 @@ def to_rgba(pixel_format: str, width: int, height: int, pixels: bytes) -> np.nda
     rgba = np.full((height, width, 4), 255, np.uint8)
     rgba[..., :3] = found
     return rgba
+
+
+def _to_bytes(floats: np.ndarray) -> np.ndarray:
+    """0…1 to 0…255, rounded; NaN becomes 0. A few rows at a time: 24 megapixels in a fraction of a second."""
+    found = np.empty(floats.shape, np.uint8)
+    for top in range(0, len(floats), ROWS):
+        rows = np.fmax(floats[top : top + ROWS], 0)  # fmax and fmin leave NaN out
+        np.fmin(rows, 1, out=rows)
+        rows *= 255
+        rows += 0.5
+        found[top : top + ROWS] = rows
+    return found
 
 
 class Fetcher:

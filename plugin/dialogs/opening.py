@@ -55,7 +55,7 @@ def open_dialog(
     app.exec_()
     window.settings.sync()
     del parent
-    if not window.session.end():  # a thread still waits for the engine: nobody needs its answer
+    if not window.abandon():  # a thread still waits for the engine: nobody needs its answer
         sys.stderr.flush()
         os._exit(0)
     return 0

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from PyQt5.QtCore import QSettings, QSize, Qt, QTimer, pyqtSignal
-from PyQt5.QtGui import QCloseEvent, QKeySequence, QShowEvent
+from PyQt5.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShowEvent
 from PyQt5.QtWidgets import (
     QApplication,
     QFrame,
@@ -26,6 +26,8 @@ from plugin.dialogs.state import DialogState, Stage, Topic, View
 from plugin.dialogs.status_line import StatusLine
 
 PANEL_LETTERS = 48  # width of the panel in average letters
+PANEL_PART = 0.42  # of the window, at most
+PANEL_LEAST = 250
 SMALLER = 0.9  # the model's notice, of the font's size
 SIZE = (1240, 800)
 PART_OF_SCREEN = 0.9  # and no more than this
@@ -103,15 +105,11 @@ class DialogWindow(QWidget):
         top.addWidget(self.zoom)
         middle = QHBoxLayout()
         middle.setSpacing(EDGE)
-        left = QVBoxLayout()
-        left.setSpacing(10)
-        left.addLayout(top)
-        left.addWidget(self.picture, 1)
-        middle.addLayout(left, 1)
+        middle.addWidget(self.picture, 1)
         middle.addWidget(self.panel)
+        outer.addLayout(top)
         outer.addLayout(middle, 1)
         outer.addLayout(self._make_bottom())
-        self.panel.setFixedWidth(PANEL_LETTERS * self.fontMetrics().averageCharWidth())
         self.panel_column.setContentsMargins(0, 0, 0, 0)
         self.panel_column.setSpacing(10)
         self.panel_column.addWidget(self.problem)
@@ -271,6 +269,12 @@ class DialogWindow(QWidget):
         self.picture.setFocus()
         super().showEvent(a0)
 
+    def resizeEvent(self, a0: QResizeEvent | None) -> None:
+        """The picture keeps the larger part of a small window."""
+        wanted = PANEL_LETTERS * self.fontMetrics().averageCharWidth()
+        self.panel.setFixedWidth(min(wanted, max(PANEL_LEAST, round(self.width() * PANEL_PART))))
+        super().resizeEvent(a0)
+
     def closeEvent(self, a0: QCloseEvent | None) -> None:
         """The window goes at once; the engine is told in the background, for as long as that takes a moment."""
         self._peek.look_away()
@@ -280,6 +284,12 @@ class DialogWindow(QWidget):
             QTimer.singleShot(int(GOODBYE_SECONDS * 1000), self.closed)
             self.session.dismiss()
         super().closeEvent(a0)
+
+    def abandon(self) -> bool:
+        """Close without an answer, for whoever has given it already; says whether all threads have ended."""
+        self._leaving = True
+        self.close()
+        return self.session.end()
 
     def _go(self) -> None:
         """The engine has the answer."""

@@ -116,8 +116,8 @@ def test_gimp_shows_the_blend_of_the_method(desk: Desk, report: Report, name: st
     assert result["status"] == "success", result.get("error")
     assert result["source_untouched"]
     assert result["after"] == result["before"]
-    source, layer, shown = (kept(desk, result["kept"], kind) for kind in ("source", "layer", "shown"))
-    mask = np.frombuffer((desk.share / f"{result['kept']}.mask").read_bytes(), np.uint8) / 255
+    source, layer, shown = (kept(desk, name, kind) for kind in ("source", "layer", "shown"))
+    mask = np.frombuffer((desk.share / f"{name}.mask").read_bytes(), np.uint8) / 255
     expected = source + (layer - source) * mask[:, None]
     assert np.abs(shown - expected)[:, :3].max() < 1.6 * U8_STEP
     assert np.abs(layer - source)[:, :3].mean() > 0.002, "something was edited"

@@ -23,7 +23,7 @@ from engine.paths import Home
 from plugin.dialogs.edit_window import EditWindow
 from plugin.dialogs.invert_window import InvertWindow
 from plugin.dialogs.opening import make_window
-from plugin.dialogs.palette import DARK, LIGHT, Tones, dress
+from plugin.dialogs.palette import LIGHT, Tones, dress
 from plugin.dialogs.state import Stage
 from plugin.dialogs.window import DialogWindow
 
@@ -34,9 +34,14 @@ SECONDS = 10.0
 Opener = Callable[..., DialogWindow]
 
 
+def app_for_tests() -> QApplication:
+    found = QApplication.instance()
+    return found if isinstance(found, QApplication) else QApplication(["tests"])
+
+
 @pytest.fixture(scope="session")
 def app() -> QApplication:
-    return QApplication.instance() or QApplication(["tests"])  # type: ignore[return-value]
+    return app_for_tests()
 
 
 @pytest.fixture(scope="session")
@@ -71,9 +76,7 @@ def open_window(app: QApplication, engine: FakeEngine, tmp_path: Path) -> Iterat
     yield open_it
     engine.gate.set()
     for made in windows:
-        made._leaving = True
-        made.close()
-        assert made.session.end()
+        assert made.abandon()
     app.processEvents()
 
 
@@ -106,6 +109,3 @@ def ready_invert(open_window: Opener, **asked: object) -> InvertWindow:
     assert isinstance(window, InvertWindow)
     wait_ready(window)
     return window
-
-
-__all__ = ["DARK", "JOB", "LIGHT", "Opener", "ready_edit", "ready_invert", "wait_ready", "wait_until"]

@@ -146,7 +146,9 @@ def test_inversions(client: Client, place: Home) -> None:
     (place.inversions / f"{'ef' * 32}.safetensors").write_bytes(b"\xff" * 40)
     status, listed = raw_request(place, "GET", "/v1/inversions")
     assert status == 200
-    assert [(one["id"], one["model"], one["bytes"]) for one in listed] == [("cd" * 32, "default", len(data))]
+    assert [{**one, "used": 0} for one in listed] == [  # pyright: ignore[reportGeneralTypeIssues]
+        {"id": "cd" * 32, "model": "default", "used": 0, "bytes": len(data)}
+    ]
     assert client.inversion("cd" * 32) == data
     with pytest.raises(EngineProblem) as caught:
         client.inversion("00" * 32)

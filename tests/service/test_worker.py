@@ -1,19 +1,33 @@
-"""What happens when the worker dies, hangs or never starts. Engines of their own."""
+"""What happens when the worker dies, hangs or never starts."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
 
 import pytest
 
 from engine.paths import Home
-from plugin.likeness.client import EngineProblem, JobCancelled
+from plugin.likeness.client import Client, EngineProblem, JobCancelled
+from tests.conftest import LivingEngine, end_home, new_home
 from tests.service.engines import Run, edit, kill, lives, start, wait_until, worker_pid
 
 
-def test_killed_in_the_middle(home: Home) -> None:
-    client = start(home)
+@pytest.fixture(scope="module")
+def engine() -> Iterator[LivingEngine]:
+    """Its worker dies and comes back."""
+    home = new_home()
+    yield LivingEngine(home, start(home, deadlines={"engine.service.bench.CANCEL_SECONDS": 0.3}))
+    end_home(home)
+
+
+@pytest.fixture
+def client(engine: LivingEngine) -> Client:
+    return engine.client
+
+
+def test_killed_in_the_middle(engine: LivingEngine, client: Client) -> None:
     run = Run(client, edit(client, seconds=10))
     run.wait_for_work()
     first = worker_pid(client)
@@ -23,26 +37,23 @@ def test_killed_in_the_middle(home: Home) -> None:
     assert time.monotonic() - began < 1.0
     assert isinstance(problem, EngineProblem)
     assert problem.code == "worker_lost"
-    assert str(home.logs / "worker.log") in problem.remedy
+    assert str(engine.home.logs / "worker.log") in problem.remedy
     assert client.run(edit(client), lambda event: None)["kind"] == "edit"
     assert worker_pid(client) != first
 
 
-def test_killed_by_its_own_job(home: Home) -> None:
-    client = start(home)
+def test_killed_by_its_own_job(client: Client) -> None:
     with pytest.raises(EngineProblem, match="ended in the middle"):
         client.run(edit(client, seconds=0.1, die=1), lambda event: None)
     client.run(edit(client), lambda event: None)
 
 
-def test_killed_while_idle(home: Home) -> None:
-    client = start(home)
+def test_killed_while_idle(client: Client) -> None:
     kill(worker_pid(client))
     client.run(edit(client), lambda event: None)
 
 
-def test_deaf_to_a_cancel(home: Home) -> None:
-    client = start(home, deadlines={"engine.service.bench.CANCEL_SECONDS": 0.3})
+def test_deaf_to_a_cancel(client: Client) -> None:
     deaf = worker_pid(client)
     run = Run(client, edit(client, deaf=3))
     wait_until(lambda: client.status()["worker"]["state"] == "busy")

@@ -27,24 +27,22 @@ def around(image, layer, work):
     return {**result, "before": before, "after": after, "order": [one.get_name() for one in image.get_layers()]}
 
 
-def edited(image, layer, kind="bytes"):
+def edited(name, image, layer):
     """Edit the largest face; the new layer, the image as GIMP shows it and what it is made of go outside."""
     source = digest(layer)
     result = around(image, layer, lambda: edit(image, layer, {"smile": 1.0}, face=1))
     if result["status"] == "success":
-        name = (
-            f"{kind}-{image.get_base_type().value_nick}-{image.get_precision().value_nick}-{layer.get_name()}"
-        )
-        result["kept"] = name.replace(" ", "-").replace(".", "-")
-        new = image.get_layers()[0]
+        (tattoo,) = (one["tattoo"] for one in result["layers"])
+        new = image.get_layer_by_tattoo(tattoo)
         x, y = (b - a for a, b in zip(layer.get_offsets()[1:], new.get_offsets()[1:], strict=True))
         rect = (x, y, new.get_width(), new.get_height())
         shown = Gimp.Layer.new_from_visible(image, image, "shown")
         at = (*new.get_offsets()[1:], new.get_width(), new.get_height())
-        keep(f"{result['kept']}.source", pixels(layer, "floats", rect))
-        keep(f"{result['kept']}.layer", pixels(new, "floats"))
-        keep(f"{result['kept']}.mask", pixels(new.get_mask(), "mask"))
-        keep(f"{result['kept']}.shown", pixels(shown, "floats", at))
+        keep(f"{name}.source", pixels(layer, "floats", rect))
+        keep(f"{name}.layer", pixels(new, "floats"))
+        keep(f"{name}.mask", pixels(new.get_mask(), "mask"))
+        keep(f"{name}.shown", pixels(shown, "floats", at))
+        shown.delete()
         result["source_untouched"] = source == digest(layer)
     return result
 
@@ -58,7 +56,8 @@ def scenario_a_photograph():
     face = image.get_layers()[0]
     x, y = face.get_offsets()[1:]
     first["copied"] = digest(face) == digest(layer, (x, y, face.get_width(), face.get_height()))
-    second = edited(image, layer)
+    image.remove_layer(face)
+    second = edited("a_photograph", image, layer)
     save(image, "kept.xcf")
 
     face = image.get_layers()[0]
@@ -74,7 +73,7 @@ def scenario_a_photograph():
 
 
 def scenario_grace_hopper():
-    return edited(*opened("grace_hopper.jpg"))
+    return edited("grace_hopper", *opened("grace_hopper.jpg"))
 
 
 def scenario_two_faces():
@@ -89,7 +88,7 @@ def scenario_two_faces():
 def scenario_grey():
     image, layer = opened("astronaut.png")
     image.convert_grayscale()
-    return edited(image, layer)
+    return edited("grey", image, layer)
 
 
 def scenario_indexed():
@@ -101,13 +100,13 @@ def scenario_indexed():
 def scenario_sixteen_bit():
     image, layer = opened("astronaut.png")
     image.convert_precision(Gimp.Precision.U16_NON_LINEAR)
-    return edited(image, layer)
+    return edited("sixteen_bit", image, layer)
 
 
 def scenario_linear_float():
     image, layer = opened("astronaut.png")
     image.convert_precision(Gimp.Precision.FLOAT_LINEAR)
-    return edited(image, layer)
+    return edited("linear_float", image, layer)
 
 
 def scenario_alpha():

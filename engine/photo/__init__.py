@@ -16,8 +16,10 @@ import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError, features
 
 from engine.errors import PhotoTooLarge, PhotoUnreadable
-from engine.faces import exif
-from engine.faces.photo_encoding import WITH_ALPHA, encode, output_format, profile_space, write_whole
+from engine.photo import exif
+from engine.photo.encoding import SUFFIXES, WITH_ALPHA, encode, output_format, profile_space, write_whole
+
+__all__ = ["LARGEST", "SUFFIXES", "Photo", "load_photo", "save_photo"]
 
 LARGEST = 200_000_000  # pixels; a header that claims more is refused before anything is decoded
 Image.MAX_IMAGE_PIXELS = LARGEST  # Pillow's own limit, lower, would be in the way

@@ -13,8 +13,8 @@ from PIL import Image, ImageCms
 from PIL.JpegImagePlugin import get_sampling
 
 from engine.errors import BadRequest, PhotoTooLarge, PhotoUnreadable
-from engine.faces.exif import orientation_of
-from engine.faces.photo import Photo, load_photo, save_photo
+from engine.photo import Photo, load_photo, save_photo
+from engine.photo.exif import orientation_of
 from tests.faces.references import PHOTO_FOLDER
 
 RNG = np.random.default_rng(3)
@@ -375,7 +375,7 @@ def test_the_old_thumbnail_goes(tmp_path: Path) -> None:
     "block", [b"", b"Exif\0\0", b"II*\0", b"II*\0\xff\xff\xff\xff", b"junk" * 9, b"MM\0*\0\0\0\x08\xff\xff"]
 )
 def test_exif_that_cannot_be_read_is_left_out(tmp_path: Path, block: bytes) -> None:
-    from engine.faces.exif import upright
+    from engine.photo.exif import upright
 
     assert orientation_of(block) == 1
     assert upright(block) == b""

@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image
 
 from engine.errors import BadRequest
-from engine.faces import exif
+from engine.photo import exif
 
 SUFFIXES = {
     ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF",
