@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -110,7 +111,7 @@ class PreparedFace:
     def _tone(self, edits: dict[Direction, float]) -> torch.Tensor:
         """Factors of linear light [1,3,256,256]: direction after direction, each blurred as it asks for."""
         log_tone = torch.zeros(1, 3, SIZE, SIZE)
-        before, c = self._made(self.c), self.c
+        before, c = self._made_plain, self.c
         for direction, strength in edits.items():
             if direction.shading == 0:
                 continue
@@ -124,6 +125,10 @@ class PreparedFace:
             )
             before = after
         return log_tone.clamp(math.log(DARKEST), math.log(BRIGHTEST)).exp()
+
+    @cached_property
+    def _made_plain(self) -> torch.Tensor:
+        return self._made(self.c)
 
     def _made(self, c: torch.Tensor) -> torch.Tensor:
         """G(c) in linear light, every point of the face where the unmoved photograph has it: [1,3,256,256]."""

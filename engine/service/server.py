@@ -157,3 +157,6 @@ def log_to(home: Home) -> None:
     )
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.getLogger("uvicorn.error").setLevel(
+        logging.ERROR
+    )  # who sends nonsense gets to know; the log need not

@@ -11,7 +11,7 @@ from PyQt5.QtWidgets import QAbstractButton, QApplication, QLineEdit, QWidget
 
 
 class PeekKey(QObject):
-    """Tells `peek` whether Space is down. In a text field and on a focused button Space means something else."""
+    """Tells `peek` whether Space is down, unless the widget with the focus has a use for it."""
 
     def __init__(self, window: QWidget, peek: Callable[[bool], None]) -> None:
         super().__init__(window)
@@ -41,7 +41,7 @@ class PeekKey(QObject):
         ):
             return False
         pressed = a1.type() == QEvent.Type.KeyPress
-        if pressed and isinstance(QApplication.focusWidget(), QLineEdit | QAbstractButton):
+        if pressed and _uses_space(QApplication.focusWidget()):
             return False
         if not pressed and not self._down:
             return False
@@ -52,3 +52,10 @@ class PeekKey(QObject):
     def _set(self, down: bool) -> None:
         self._down = down
         self._peek(down)
+
+
+def _uses_space(widget: QWidget | None) -> bool:
+    """Text fields and buttons do; not a button that is down and stays so."""
+    if isinstance(widget, QAbstractButton):
+        return not widget.isChecked()
+    return isinstance(widget, QLineEdit)

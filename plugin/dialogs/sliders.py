@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from PyQt5.QtCore import QSize, Qt, QTimer
 from PyQt5.QtWidgets import (
     QHBoxLayout,
@@ -65,6 +67,7 @@ class SliderPanel(QWidget):
         self.search.setClearButtonEnabled(True)
         self.search.setAccessibleName("Find a slider")
         self.search.textChanged.connect(self._state.seek)
+        self.search.returnPressed.connect(self._enter_list)
         self.reset_all = button("Reset all", "quiet", "All sliders back to 0")
         self.reset_all.clicked.connect(self._state.reset_all)
         top.addWidget(self.search, 1)
@@ -97,8 +100,17 @@ class SliderPanel(QWidget):
                     self._rows.addWidget(row)
         self._rows.addWidget(self.nothing)
         self._rows.addStretch(1)
+        self._chain()
         self._show_groups()
         self._show_values()
+
+    def _chain(self) -> None:
+        """Tab goes from the search down the list, whenever its rows were made."""
+        stops: list[QWidget] = [self.search, self.reset_all]
+        for group, header in self.headers.items():
+            stops += [header, *(r.slider for r in self.rows.values() if r.direction.group == group)]
+        for before, after in pairwise(stops):
+            QWidget.setTabOrder(before, after)
 
     def _add_header(self, group: str) -> None:
         header = button(group, "header")
@@ -141,6 +153,12 @@ class SliderPanel(QWidget):
             self._show_groups()
         elif topic is Topic.EDITS:
             self._show_values()
+
+    def _enter_list(self) -> None:
+        """Enter in the search field: on to the first slider that was found."""
+        seen = [row for row in self.rows.values() if row.isVisible()]
+        if seen:
+            seen[0].slider.setFocus(Qt.FocusReason.TabFocusReason)
 
     # --- the hand -----------------------------------------------------------------------------------------
 

@@ -168,7 +168,10 @@ def _wait(on_wait: Callable[[], None] | None) -> None:
 @contextlib.contextmanager
 def _start_lock(path: Path, deadline: float, on_wait: Callable[[], None] | None) -> Generator[None, None, None]:
     """Hold the lock under which engines are started; it ends with the process that holds it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise EngineProblem("engine_unavailable", f"The engine cannot be started: {error}.") from error
     try:
         while not _try_lock(descriptor):
             if time.monotonic() > deadline:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PyQt5.QtCore import QPoint
+from PyQt5.QtWidgets import QApplication, QWidget
 
 from plugin.dialogs.edit_window import EditWindow
 from plugin.dialogs.palette import DARK
@@ -191,6 +192,29 @@ def test_search_and_groups(open_window: Opener) -> None:
     QTest.keyClick(window.sliders.search, KEY.Key_Escape)
     assert window.sliders.search.text() == ""
     assert window.isVisible()
+
+
+def test_the_keyboard_alone_is_enough(open_window: Opener) -> None:
+    window = ready_edit(open_window)
+    window.activateWindow()
+    QTest.keyClick(window, KEY.Key_F, CONTROL)
+    QTest.keyClicks(window.sliders.search, "brow")
+    QTest.keyClick(window.sliders.search, KEY.Key_Return)
+    brows = window.sliders.rows["brows"].slider
+    assert brows.hasFocus()
+    QTest.keyClick(brows, KEY.Key_Right)
+    assert window.edits.edits == {"brows": 0.1}
+    window.sliders.search.clear()
+    window.sliders.search.setFocus()
+    reached: list[QWidget] = []
+    for _ in range(5):
+        QTest.keyClick(QApplication.focusWidget(), KEY.Key_Tab)
+        focused = QApplication.focusWidget()
+        assert focused is not None
+        reached.append(focused)
+    rows, headers = window.sliders.rows, window.sliders.headers
+    assert reached[:3] == [window.sliders.reset_all, headers["Expression"], rows["smile"].slider]
+    assert reached[3:] == [rows["mouth_open"].slider, rows["surprise"].slider]
 
 
 # --- looking ----------------------------------------------------------------------------------------------

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -95,6 +98,19 @@ def test_hanging_up_cancels_what_waits(client: Client) -> None:
     other.hang_up()
     assert isinstance(second.wait(), JobCancelled)
     wait_until(lambda: [job["id"] for job in client.status()["jobs"]] == [first.job])
+
+
+def test_a_killed_client_leaves_no_job(engine: LivingEngine, client: Client) -> None:
+    program = (
+        "import json, sys; from pathlib import Path; from plugin.likeness.client import Client\n"
+        "Client.connect(Path(sys.argv[1])).run(json.loads(sys.argv[2]), print)"
+    )
+    arguments = [sys.executable, "-c", program, str(engine.home.root), json.dumps(edit(client, seconds=10))]
+    process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL)
+    wait_until(lambda: client.status()["worker"]["state"] == "busy")
+    process.kill()
+    process.wait()
+    wait_until(lambda: client.status()["jobs"] == [] and client.status()["worker"]["state"] == "ready", 3)
 
 
 def test_what_the_callback_raises_cancels(client: Client) -> None:
