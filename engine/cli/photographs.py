@@ -17,11 +17,9 @@ from engine.cli.control import running_engine
 from engine.cli.report import Outcome, Silence, reporter
 from engine.errors import BadRequest, UnknownDirection
 from engine.messages import BYTES_PER_PIXEL, FaceResult
-from engine.photo import Photo, load_photo, save_photo
+from engine.photo import SUFFIXES, Photo, load_photo, save_photo
 from engine.service.dialogs import of_the_desktop
 from plugin.likeness.client import Client
-
-WRITABLE = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 
 Json = dict[str, Any]
 
@@ -183,9 +181,9 @@ def _check_output(path: Path) -> None:
     """Before anything long is done: a place and a type that can be written."""
     if not path.parent.is_dir():
         raise BadRequest(f"There is no folder {path.parent}.", "Make it first.")
-    if path.suffix and path.suffix.lower() not in WRITABLE:
+    if path.suffix and path.suffix.lower() not in SUFFIXES:
         raise BadRequest(
-            f"Photographs cannot be written as “{path.suffix}”.", f"Use one of {', '.join(WRITABLE)}."
+            f"Photographs cannot be written as “{path.suffix}”.", f"Use one of {', '.join(SUFFIXES)}."
         )
 
 

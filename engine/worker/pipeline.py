@@ -197,7 +197,6 @@ class Pipeline:
         else:
             layer = pixels[part.y : part.y + part.h, part.x : part.x + part.w]
         mask = inversion.invertibility_mask[None]
-        flow = displacement_on_photo(inversion.alignment_flow, geometry, part)
         return FaceResult(
             number=number,
             inversion=inversion.id,
@@ -209,7 +208,9 @@ class Pipeline:
             invertibility_mask=spool.add(
                 _u8(1 - sample_on_photo(1 - mask, geometry, part)[0]),
             ),
-            alignment_flow=spool.add(_flow_picture(flow)),
+            alignment_flow=None
+            if preview
+            else spool.add(_flow_picture(inversion.alignment_flow, geometry, part)),
             landmark_error=inversion.landmark_error,
             mask_area=face.mask_area,
             from_cache=from_cache,
@@ -275,7 +276,8 @@ def _generated(image: torch.Tensor, geometry: CropGeometry, rect: Rect) -> np.nd
     return _u8(torch.cat([colour, border_feather(geometry, rect, width=0.004)]).permute(1, 2, 0)).copy()
 
 
-def _flow_picture(flow: torch.Tensor) -> np.ndarray:
-    """A displacement field [2,h,w] in pixels as RGBA float32: x, y, 0, 1."""
+def _flow_picture(field: torch.Tensor, geometry: CropGeometry, rect: Rect) -> np.ndarray:
+    """A field [2,S,S] in crop units as pixels of the photograph, RGBA float32: x, y, 0, 1."""
+    flow = displacement_on_photo(field, geometry, rect)
     extra = torch.stack([torch.zeros_like(flow[0]), torch.ones_like(flow[0])])
     return torch.cat([flow, extra]).permute(1, 2, 0).float().contiguous().numpy()

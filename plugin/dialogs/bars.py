@@ -10,10 +10,25 @@ from PyQt5.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QWidget
 from plugin.dialogs.icons import icon
 from plugin.dialogs.palette import Tones
 from plugin.dialogs.picture_view import PictureView
-from plugin.dialogs.state import ALL_FACES
+from plugin.dialogs.state import ALL_FACES, View
 
 MOST_CHIPS = 4
 MOST_WORDS = 2  # with more faces the chips are numbers only
+
+
+VIEW_NAMES = {View.ORIGINAL: "Original", View.MASK: "Mask", View.GENERATED: "Generated"}
+VIEW_TIPS = {
+    View.RESULT: "The photograph with the face's layer over it",
+    View.ORIGINAL: "The photograph as it was (hold Space)",
+    View.MASK: "What stays the photograph's is red (M lays it over the other views)",
+    View.GENERATED: "What the model makes of the face, before it is blended",
+}
+
+
+def view_choices(result_name: str) -> list[tuple[object, str, str]]:
+    """What `Choices.offer` takes; the first view is called after what the dialog makes."""
+    views = (View.RESULT, *VIEW_NAMES)
+    return [(view, VIEW_NAMES.get(view, result_name), VIEW_TIPS[view]) for view in views]
 
 
 def button(text: str, name: str = "", tip: str = "") -> QPushButton:

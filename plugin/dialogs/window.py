@@ -15,7 +15,7 @@ from PyQt5.QtWidgets import (
     QWidget,
 )
 
-from plugin.dialogs.bars import Choices, FaceChips, ZoomBar, button
+from plugin.dialogs.bars import Choices, FaceChips, ZoomBar, button, view_choices
 from plugin.dialogs.palette import Tones
 from plugin.dialogs.peek_key import PeekKey
 from plugin.dialogs.picture_view import PictureView
@@ -32,14 +32,6 @@ SMALLER = 0.9  # the model's notice, of the font's size
 SIZE = (1240, 800)
 PART_OF_SCREEN = 0.9  # and no more than this
 EDGE = 12
-
-VIEW_NAMES = {View.ORIGINAL: "Original", View.MASK: "Mask", View.GENERATED: "Generated"}
-VIEW_TIPS = {
-    View.RESULT: "The photograph with the face's layer over it",
-    View.ORIGINAL: "The photograph as it was (hold Space)",
-    View.MASK: "What stays the photograph's is red (M lays it over the other views)",
-    View.GENERATED: "What the model makes of the face, before it is blended",
-}
 
 
 class DialogWindow(QWidget):
@@ -58,9 +50,7 @@ class DialogWindow(QWidget):
         self.picture = PictureView(tones)
         self.chips = FaceChips()
         self.views = Choices("segment", 0)
-        self.views.offer(
-            [(v, VIEW_NAMES.get(v, state.result_name), VIEW_TIPS[v]) for v in (View.RESULT, *VIEW_NAMES)]
-        )
+        self.views.offer(view_choices(state.result_name))
         self.zoom = ZoomBar(self.picture, tones)
         self.status = StatusLine(state)
         self.problem = ProblemCard()
@@ -153,7 +143,6 @@ class DialogWindow(QWidget):
         self.session.answered.connect(self._go)
         self.chips.picked.connect(self._pick)
         self.picture.face_clicked.connect(self._click)
-        self.picture.zoomed.connect(self._remember_zoom)
         self.views.picked.connect(self.state.look_at)
         self.status.stop.connect(self.session.stop)
         self.problem.mended.connect(self.mend)
@@ -278,7 +267,8 @@ class DialogWindow(QWidget):
     def closeEvent(self, a0: QCloseEvent | None) -> None:
         """The window goes at once; the engine is told in the background, for as long as that takes a moment."""
         self._peek.look_away()
-        self.settings.setValue("geometry", self.saveGeometry())
+        if not self.isMaximized():
+            self.settings.setValue("size", self.size())
         if not self._leaving:
             self._leaving = True
             QTimer.singleShot(int(GOODBYE_SECONDS * 1000), self.closed)
@@ -298,15 +288,11 @@ class DialogWindow(QWidget):
         self.closed.emit()
 
     def _restore(self) -> None:
-        geometry = self.settings.value("geometry")
-        if geometry is not None and self.restoreGeometry(geometry):
-            return
+        """The size of the last time, where the screen has room for it; the place is the desktop's to choose."""
         screen = QApplication.primaryScreen()
         room = screen.availableSize() * PART_OF_SCREEN if screen else QSize(*SIZE)
-        self.resize(QSize(*SIZE).boundedTo(room))
-
-    def _remember_zoom(self) -> None:
-        self.settings.setValue("fitted", self.picture.viewport.fitted)
+        last = self.settings.value("size")
+        self.resize((last if isinstance(last, QSize) else QSize(*SIZE)).boundedTo(room))
 
 
 def _wide(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:

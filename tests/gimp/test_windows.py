@@ -46,12 +46,17 @@ def shared_gimp(desk: Desk, screen: Screen) -> Iterator[list[WindowGimp]]:
 
 @pytest.fixture
 def gimp(desk: Desk, screen: Screen, shared_gimp: list[WindowGimp]) -> Iterator[WindowGimp]:
-    if not shared_gimp or shared_gimp[0].process.poll() is not None:
-        shared_gimp[:] = [WindowGimp(desk, screen)]
+    if shared_gimp and shared_gimp[0].process.poll() is not None:
+        shared_gimp.pop().close()
+    if not shared_gimp:
+        shared_gimp.append(WindowGimp(desk, screen))
     yield shared_gimp[0]
     for pid in desk.dialogs():
         os.kill(pid, signal.SIGKILL)
     until(lambda: not desk.dialogs() and not desk.plugins(), 10)
+    if shared_gimp[0].process.poll() is None and not shared_gimp[0].answers():  # the next test gets a fresh one
+        screen.shoot("gimp-stuck")
+        shared_gimp.pop().close()
 
 
 def dialog_ready(desk: Desk, screen: Screen, title: str) -> str:

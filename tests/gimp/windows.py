@@ -104,6 +104,12 @@ class WindowGimp:
         assert "error" not in reply, reply
         return reply.get("value")
 
+    def answers(self) -> bool:
+        try:
+            return self.ask("1 + 1", 5) == 2
+        except OSError:
+            return False
+
     def ask_later(self, code: str, seconds: float = 300) -> Future[Any]:
         """The same for what takes long. Until it is done, nothing else can be asked."""
         return self._pool.submit(self.ask, code, seconds)

@@ -438,6 +438,6 @@ def test_closing_while_inverting_cancels_it(open_window: Opener, engine: FakeEng
 
 def test_the_window_remembers_its_size(open_window: Opener) -> None:
     first = ready_edit(open_window)
-    first.resize(1100, 700)
+    first.resize(700, 520)
     first.close()
     assert ready_edit(open_window).size() == first.size()

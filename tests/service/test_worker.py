@@ -49,7 +49,9 @@ def test_killed_by_its_own_job(client: Client) -> None:
 
 
 def test_killed_while_idle(client: Client) -> None:
-    kill(worker_pid(client))
+    first = worker_pid(client)
+    kill(first)
+    wait_until(lambda: client.status()["worker"]["pid"] != first)
     client.run(edit(client), lambda event: None)
 
 
