@@ -19,7 +19,7 @@ from installer.profiles import find_console, native_folder
 
 SAMPLE = REPOSITORY / "tests" / "photos" / "astronaut.png"
 OUTPUT = REPOSITORY / "build" / "showcase"
-EDITS = ({"smile": -1.0}, {"brows": 1.0, "face-width": -0.6}, {"light": -0.8, "make-up": 0.5})
+EDITS = ({"smile": 1.0}, {"smile": -1.0, "brows": 1.0}, {"light": -1.0, "make-up": 0.6})
 TILE, GAP, CAPTION = 360, 12, 26
 
 
@@ -73,7 +73,7 @@ def _engine(*arguments: str) -> dict[str, Any] | None:
 def _sheet(tiles: list[tuple[str, Path]], box: list[float]) -> Path:
     """Six pictures of the face's surroundings, three in a row, with captions."""
     x, y, w, h = box
-    side = max(w, h) * 1.9
+    side = max(w, h) * 1.7
     left, top = x + w / 2 - side / 2, y + h / 2 - side * 0.55
     window = (round(left), round(top), round(left + side), round(top + side))
     columns = 3

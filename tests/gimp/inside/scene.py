@@ -41,7 +41,8 @@ def call(name, image, drawables, mode=SCRIPT, **values):
     result = procedure.run(config)
     status = result.index(0).value_nick
     if status != "success":
-        return {"status": status, "error": result.index(1) if result.length() > 1 else ""}
+        said = result.index(1) if result.length() > 1 else ""
+        return {"status": status, "error": said if isinstance(said, str) else ""}
     if name.startswith("plug-in-likeness-test"):
         return {"status": status, "values": [result.index(i) for i in range(1, result.length())]}
     return {"status": status, "layers": result.get_core_object_array(1)}
