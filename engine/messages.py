@@ -141,7 +141,6 @@ class FaceResult(Message):
     layer_mask: Picture
     generated: Picture
     invertibility_mask: Picture
-    alignment_flow: Picture | None  # RGBA float: x, y in pixels of the picture, 0, 1; none in previews
     landmark_error: float
     mask_area: float
     from_cache: bool

@@ -18,7 +18,7 @@ from engine.errors import BadRequest, InversionMissing, NoFace
 from engine.faces.crop import CropGeometry, Rect
 from engine.faces.detect import Face, FaceDetector
 from engine.faces.landmarks import FaceMesh
-from engine.faces.paste import border_feather, displacement_on_photo, sample_on_photo
+from engine.faces.paste import border_feather, sample_on_photo
 from engine.inversion.cache import InversionCache
 from engine.inversion.invert import invert, take_crop
 from engine.inversion.types import Inversion, from_bytes, inversion_id
@@ -208,9 +208,6 @@ class Pipeline:
             invertibility_mask=spool.add(
                 _u8(1 - sample_on_photo(1 - mask, geometry, part)[0]),
             ),
-            alignment_flow=None
-            if preview
-            else spool.add(_flow_picture(inversion.alignment_flow, geometry, part)),
             landmark_error=inversion.landmark_error,
             mask_area=face.mask_area,
             from_cache=from_cache,
@@ -274,10 +271,3 @@ def _generated(image: torch.Tensor, geometry: CropGeometry, rect: Rect) -> np.nd
     """G(w + d) [3,S,S] in the photograph's geometry: RGBA uint8, transparent outside the crop."""
     colour = sample_on_photo((image + 1) / 2, geometry, rect, outside="border", mode="bicubic")
     return _u8(torch.cat([colour, border_feather(geometry, rect, width=0.004)]).permute(1, 2, 0)).copy()
-
-
-def _flow_picture(field: torch.Tensor, geometry: CropGeometry, rect: Rect) -> np.ndarray:
-    """A field [2,S,S] in crop units as pixels of the photograph, RGBA float32: x, y, 0, 1."""
-    flow = displacement_on_photo(field, geometry, rect)
-    extra = torch.stack([torch.zeros_like(flow[0]), torch.ones_like(flow[0])])
-    return torch.cat([flow, extra]).permute(1, 2, 0).float().contiguous().numpy()

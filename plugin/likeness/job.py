@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +87,10 @@ class Work:
             report("Likeness: the dialog is open", None)
         result = client.run(request, lambda event: _tell(event, report))
         keep = _keeps_inversions(Path(home))
-        return Answer(result["model"], [self._face(client, face, keep) for face in result["faces"]])
+        faces = [self._face(client, face, keep) for face in result["faces"]]
+        if self._note is not None and len(faces) == 1:  # the engine counts what it was given
+            faces = [replace(faces[0], number=self._note.face)]
+        return Answer(result["model"], faces)
 
     def stop(self) -> None:
         """Give up, from another thread: the job is cancelled, its dialog closes."""

@@ -53,10 +53,11 @@ def invert(image, layer, face, refine_steps, model):
 
 def edit(image, layer, face, refine_steps, model, edits):
     """plug-in-likeness-edit, from a script."""
-    request = {"kind": "edit", **_choice(face, refine_steps, model), "edits": _parsed(edits)}
+    strengths = _parsed(edits)
     canvas.check_layer(image, layer)
     _refuse_indexed(image)
     note = canvas.read_note(layer)
+    request = {"kind": "edit", **_choice(face, refine_steps, model, note), "edits": strengths}
     source = canvas.read(image, _photograph(image, layer, note))
     return _lay(source, _ask(source, request, note), layer if note else None)
 
@@ -70,7 +71,7 @@ def edit_in_dialog(image, layer, face, refine_steps, model, edits):
     """Filters ▸ Likeness ▸ Edit Face…"""
     note = canvas.read_note(layer) if layer.is_layer() else None
     begin = note.edits if note else _parsed(edits)
-    return _in_dialog("edit", image, layer, _choice(face, refine_steps, model), begin, note)
+    return _in_dialog("edit", image, layer, _choice(face, refine_steps, model, note), begin, note)
 
 
 def _in_dialog(window, image, layer, choice, edits, note):
@@ -103,16 +104,19 @@ def _ask(source: canvas.Source, request: dict[str, Any], note: parasite.Note | N
 
 
 def _lay(source: canvas.Source, answer: Answer, target: Gimp.Layer | None, shown: bool = False):
-    """Lay the result into the image; if that has become impossible, into a new one, which a person is shown."""
+    """Lay the result into the image; if that has become impossible, into a new one.
+
+    A person is shown that image and, as the procedure's error, told why: GIMP would attach its own parasite to an
+    image that may have gone if the procedure reported success.
+    """
     if not answer.faces:
         raise Refusal("The engine sent no face back. Try again; if it stays so, look into its log.")
-    obstacle = canvas.obstacle(source)
-    if obstacle:
+    if obstacle := canvas.obstacle(source):
         layers = canvas.new_image(source, answer.faces, answer.model)
-        Gimp.message(f"{obstacle} The result is in a new image.")
-        if shown:
-            Gimp.Display.new(layers[0].get_image())
-        return layers
+        if not shown:
+            return layers
+        Gimp.Display.new(layers[0].get_image())
+        raise Refusal(f"{obstacle} The result is in a new image.")
     if target is not None:
         layer = canvas.replace_face(source, target, answer.faces[0], answer.model)
         if layer is not None:
@@ -143,8 +147,11 @@ def _photograph(image: Gimp.Image, layer: Gimp.Layer, note: parasite.Note | None
     return photograph
 
 
-def _choice(face: int, refine_steps: int, model: str) -> dict[str, Any]:
+def _choice(face: int, refine_steps: int, model: str, note: parasite.Note | None = None) -> dict[str, Any]:
+    """The request's part that the arguments fill; a face that is taken up again has its number and model."""
     steps = None if refine_steps == ENGINES_OWN else refine_steps
+    if note is not None:
+        face, model = note.face, note.model
     return {"face": face, "refine_steps": steps, "model": model or None}
 
 

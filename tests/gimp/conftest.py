@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NoReturn
 
 import pytest
 
-from tests.gimp.chroot import Gimp3, NoGimp, ensure
+from tests.gimp.chroot import Gimp3, NoGimp, ensure, ensure_qt_libraries
 from tests.gimp.desk import Desk
+from tests.gimp.windows import Screen
 
 _missing: list[str] = []
 
@@ -17,8 +19,7 @@ def gimp3() -> Gimp3:
     try:
         return ensure()
     except NoGimp as error:
-        _missing.append(str(error))
-        pytest.skip(f"no GIMP 3: {error}")
+        _skip(f"no GIMP 3: {error}")
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +29,23 @@ def desk(gimp3: Gimp3) -> Iterator[Desk]:
     desk.close()
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+@pytest.fixture(scope="session")
+def screen(desk: Desk) -> Iterator[Screen]:
+    if reason := desk.gimp.lacks_windows() or ensure_qt_libraries():
+        _skip(f"no windows: {reason}")
+    screen = Screen(desk)
+    yield screen
+    screen.close()
+
+
+def _skip(reason: str) -> NoReturn:
+    _missing.append(reason)
+    pytest.skip(reason)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    yield  # pytest's own summary first
     if _missing:
         terminalreporter.section("GIMP", red=True, bold=True)
-        terminalreporter.line(f"The tests in real GIMP 3 did NOT run: {_missing[0]}")
+        terminalreporter.line(f"Tests in a real GIMP 3 did NOT run: {_missing[0]}")

@@ -142,6 +142,9 @@ def test_two_faces_make_two_layers(report: Report) -> None:
     lefts = sorted(layer["offsets"][0] + layer["size"][0] / 2 for layer in scenario["all"]["layers"])
     assert lefts[0] < 512 < lefts[1]
     assert scenario["all"]["after"] == scenario["all"]["before"]
+    assert scenario["again"]["status"] == "success", scenario["again"]["error"]
+    assert [layer["name"] for layer in scenario["again"]["layers"]] == ["Likeness: smile -0.5 (face 2)"]
+    assert scenario["again"]["layers"][0]["offsets"] == scenario["all"]["layers"][1]["offsets"]
     assert [layer["name"] for layer in scenario["second"]["layers"]] == ["Likeness: face 2"]
     assert scenario["third"]["status"] == "execution-error"
     assert scenario["third"]["after"] == scenario["third"]["before"]

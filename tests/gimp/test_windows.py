@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.gimp.chroot import Gimp3, ensure_qt_libraries
 from tests.gimp.desk import Desk, until
 from tests.gimp.windows import Screen, WindowGimp
 
@@ -24,15 +23,6 @@ EDIT_DIALOG, INVERT_DIALOG = "^Edit Face", "^Invert Face"
 NAMES = "[one.get_name() for one in image.get_layers()]"
 SELECT = "image.set_selected_layers([image.get_layers()[0]])"
 STATE = "[(one['name'], one['mask'], one['pixels'], one['note'] and one['note']['edits']) for one in whole(image)['layers']]"
-
-
-@pytest.fixture(scope="module")
-def screen(desk: Desk, gimp3: Gimp3) -> Iterator[Screen]:
-    if missing := gimp3.lacks_windows() or ensure_qt_libraries():
-        pytest.skip(f"no windows: {missing}")
-    screen = Screen(desk)
-    yield screen
-    screen.close()
 
 
 @pytest.fixture(scope="module")
@@ -213,8 +203,10 @@ def test_f37_the_image_is_closed_or_the_layer_deleted_meanwhile(
         names = gimp.ask(f"[one.get_name() for one in {new}[0].get_layers()]")
         assert names[0].startswith("Likeness: smile"), deed
         assert names[-1] == "Photograph"
-        time.sleep(1)
+        told = screen.window("^GIMP Message$", 10)
+        time.sleep(0.5)
         screen.shoot("gimp-9-new-image")
+        screen.activate(told)
         screen.keys("Escape")
 
 

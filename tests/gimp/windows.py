@@ -110,7 +110,7 @@ class WindowGimp:
         except OSError:
             return False
 
-    def ask_later(self, code: str, seconds: float = 300) -> Future[Any]:
+    def ask_later(self, code: str, seconds: float = 120) -> Future[Any]:
         """The same for what takes long. Until it is done, nothing else can be asked."""
         return self._pool.submit(self.ask, code, seconds)
 

@@ -192,7 +192,6 @@ class FakeClient:
             "layer_mask": engine.add(shows, "Y u8"),
             "generated": engine.add(np.concatenate([generated, opaque], 2), "RGBA u8"),
             "invertibility_mask": engine.add(255 - shows, "Y u8"),
-            "alignment_flow": engine.add(np.zeros((4, 4, 3), np.uint8), "RGB u8"),
             "landmark_error": 0.012,
             "mask_area": 0.18,
             "from_cache": False,

@@ -97,7 +97,6 @@ def _result(request: WorkRequest, spool: Spool, edits: dict[str, float]) -> Mess
         layer_mask=spool.add(half),
         generated=spool.add(layer),
         invertibility_mask=spool.add(255 - half),
-        alignment_flow=spool.add(layer),
         landmark_error=0.01,
         mask_area=0.5,
         from_cache=False,

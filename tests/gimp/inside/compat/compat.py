@@ -67,7 +67,7 @@ register(
         (PF_LAYER, "same-layer", "The layer"),
     ],
     everything,
-    menu="<Image>/Filters/Likeness test",
+    menu="<Image>/Filters/Development/Likeness test",
 )
 register(
     "plug-in-likeness-test-count",
@@ -79,7 +79,7 @@ register(
     [IMAGE, (PF_DRAWABLES, "drawables", "The layers", None)],
     [(PF_INT, "count", "How many")],
     count,
-    menu="<Image>/Filters/Likeness test",
+    menu="<Image>/Filters/Development/Likeness test",
 )
 register(
     "plug-in-likeness-test-fail",
@@ -91,6 +91,6 @@ register(
     [IMAGE, (PF_DRAWABLE, "drawable", "The layer", None), (PF_STRING, "how", "_How", "refuse")],
     [],
     fail,
-    menu="<Image>/Filters/Likeness test",
+    menu="<Image>/Filters/Development/Likeness test",
 )
 main()
