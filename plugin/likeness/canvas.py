@@ -212,8 +212,14 @@ def _remember(layer: Gimp.Layer, source: Source, face: Face, model: str) -> None
         size=(source.picture.width, source.picture.height),
         rect=face.rect,
     )
+    fitting = parasite.fitting(note)
+    if fitting is not note:
+        Gimp.message(
+            f"The inversion of face {face.number} is too large to be kept in its layer. The edit can be taken up "
+            "again on this machine only, as long as the engine has it in its cache."
+        )
     flags = Gimp.PARASITE_PERSISTENT | Gimp.PARASITE_UNDOABLE
-    layer.attach_parasite(Gimp.Parasite.new(parasite.NAME, flags, parasite.written(note)))
+    layer.attach_parasite(Gimp.Parasite.new(parasite.NAME, flags, parasite.written(fitting)))
 
 
 def _insert(image: Gimp.Image, places: list[tuple]) -> None:

@@ -6,14 +6,13 @@ Requests and results are shaped as in engine/messages.py; `Work.run` is everythi
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from . import launch
-from .client import BYTES_PER_PIXEL, Client, EngineProblem, JobCancelled
+from .client import BYTES_PER_PIXEL, Client, EngineProblem
 from .parasite import Note, Rect
 
 Report = Callable[[str, float | None], None]
@@ -57,7 +56,8 @@ class Work:
     """What a procedure wants of the engine.
 
     `request` lacks only the picture; with `note` the face is taken up again from its inversion. `folder` is the
-    installed plug-in's, where location.json lies.
+    installed plug-in's, where location.json lies. Nothing here cancels: GIMP's Cancel kills the plug-in, and the
+    engine takes the closed connection for a cancel.
     """
 
     def __init__(self, folder: Path, picture: Picture, request: dict[str, Any], note: Note | None) -> None:
@@ -65,46 +65,30 @@ class Work:
         self._picture = picture
         self._request = request
         self._note = note
-        self._client: Client | None = None
-        self._stopped = threading.Event()
 
     def run(self, report: Report) -> Answer:
         """Start the engine if need be, run the job, fetch what it made.
 
         `report` is called in this thread with a sentence and a fraction, or None when none can be told. Raises
-        `EngineProblem`, and `JobCancelled` after `stop` or when the dialog was closed.
+        `EngineProblem`, and `JobCancelled` when the dialog was closed.
         """
         home, command = launch.read_location(self._folder)
-        client = self._client = self._connect(home, command, report)
+        client = launch.ensure_engine(
+            home, command, on_wait=lambda: report("Likeness: starting the engine…", None)
+        )
         picture = self._picture
         sent = client.send_picture(picture.width, picture.height, picture.format, picture.pixels)
         request = self._request | {"picture": sent["id"]}
         if self._note is not None:
             request["inversions"] = [self._known_inversion(client, self._note)]
-        if self._stopped.is_set():
-            raise JobCancelled
         if request["kind"] == "dialog":
             report("Likeness: the dialog is open", None)
         result = client.run(request, lambda event: _tell(event, report))
-        keep = _keeps_inversions(Path(home))
+        keep = _keeps_inversions(home)
         faces = [self._face(client, face, keep) for face in result["faces"]]
         if self._note is not None and len(faces) == 1:  # the engine counts what it was given
             faces = [replace(faces[0], number=self._note.face)]
         return Answer(result["model"], faces)
-
-    def stop(self) -> None:
-        """Give up, from another thread: the job is cancelled, its dialog closes."""
-        self._stopped.set()
-        if self._client is not None:
-            self._client.hang_up()
-
-    def _connect(self, home: Path, command: list[str], report: Report) -> Client:
-        def waiting(*_: object) -> None:
-            report("Likeness: starting the engine…", None)
-            if self._stopped.is_set():
-                raise JobCancelled
-
-        return launch.ensure_engine(home, command, on_wait=waiting)
 
     def _known_inversion(self, client: Client, note: Note) -> str:
         if note.inversion is None:

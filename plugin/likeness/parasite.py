@@ -44,8 +44,13 @@ class Note:
     rect: Rect
 
 
+def fitting(note: Note) -> Note:
+    """The same note, without its inversion where that would pass `MAX_BYTES`."""
+    return note if len(written(note)) < MAX_BYTES else replace(note, inversion=None)
+
+
 def written(note: Note) -> bytes:
-    """The parasite's bytes, all below 128. An inversion that would pass `MAX_BYTES` is left out."""
+    """The parasite's bytes, all below 128."""
     data = {
         "format": FORMAT,
         "id": note.id,
@@ -57,8 +62,7 @@ def written(note: Note) -> bytes:
         "size": note.size,
         "rect": note.rect,
     }
-    text = json.dumps(data, allow_nan=False).encode("ascii")
-    return text if len(text) < MAX_BYTES else written(replace(note, inversion=None))
+    return json.dumps(data, allow_nan=False).encode("ascii")
 
 
 def read(data: bytes) -> Note:

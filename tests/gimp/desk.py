@@ -36,7 +36,11 @@ class Desk:
         self.home = self.share / "home"
         self.profile = self.share / "gimp"
         self.plugin = self.profile / "plug-ins" / "likeness"
-        self._lay_out()
+        try:
+            self._lay_out()
+        except BaseException:
+            shutil.rmtree(self.share)
+            raise
 
     def _lay_out(self) -> None:
         shutil.copytree(INSIDE, self.share / "inside")

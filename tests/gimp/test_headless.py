@@ -206,6 +206,8 @@ def test_f38_an_error_while_writing_back(report: Report) -> None:
     assert scenario["insert"] == "Refusal"
     for name in ("_add_mask", "_remember", "insert"):
         assert scenario[f"{name} unchanged"], name
+    assert scenario["too large"]["inversion"] is None, "it would not fit into a parasite"
+    assert scenario["too large"]["id"] == "a" * 64
     assert scenario["afterwards"] == ["Likeness: smile +1.0 (face 1)", "Likeness: smile +1.0 (face 2)"]
 
 

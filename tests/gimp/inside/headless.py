@@ -253,6 +253,8 @@ def scenario_writing_back_fails():
             results[name] = type(error).__name__
         results[name + " unchanged"] = whole(image) == before
     taken = [one.get_name() for one in canvas.add_faces(source, faces, "default")]
+    large = Face(1, (0, 0, 60, 50), red, mask, "a" * 64, bytes(4 << 20), {"smile": 1.0})
+    results["too large"] = note(canvas.add_faces(source, [large], "default")[0])
     return {**results, "afterwards": taken}
 
 
