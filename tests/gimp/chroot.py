@@ -1,6 +1,7 @@
 """A real GIMP 3 for the tests: the machine's own, or one in a chroot that is built once and kept.
 
-    python -m tests.gimp.chroot ensure      builds it where it is missing (about 40 s) and prints where it is
+    python -m tests.gimp.chroot ensure      builds it where it is missing (about 40 s) and prints where it is;
+                                            also installs what PyQt5's windows need on a Debian host
 
 The chroot is a Debian 13 with GIMP 3.0, Xvfb and what drives windows. It lies outside the repository, in
 `${XDG_CACHE_HOME:-~/.cache}/likeness/gimp3-RECIPE`, where RECIPE is a hash of what goes into it. It is built
@@ -33,7 +34,20 @@ PACKAGES = (
 )
 LEFT_OUT = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/info/*", "/usr/share/locale/*")
 WINDOW_TOOLS = ("Xvfb", "xdotool", "openbox", "import")
-QT_LIBRARIES = ("libxcb-icccm4", "libxcb-keysyms1", "libxcb-xinerama0")  # PyQt5 windows need them on the host
+QT_LIBRARIES = {  # what PyQt5's wheels need of the host: library → Debian's package
+    "libGL.so.1": "libgl1",
+    "libfontconfig.so.1": "libfontconfig1",
+    "libdbus-1.so.3": "libdbus-1-3",
+    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
+    "libxcb-icccm.so.4": "libxcb-icccm4",
+    "libxcb-image.so.0": "libxcb-image0",
+    "libxcb-keysyms.so.1": "libxcb-keysyms1",
+    "libxcb-render-util.so.0": "libxcb-render-util0",
+    "libxcb-shape.so.0": "libxcb-shape0",
+    "libxcb-xinerama.so.0": "libxcb-xinerama0",
+    "libxcb-xkb.so.1": "libxcb-xkb1",
+}
+FONTS = (Path("/usr/share/fonts"), "fonts-dejavu-core")  # windows without a font show no words
 
 # $1 the chroot, $2 the shared folder, which must lie in /tmp; the rest is the command. The host's files appear
 # under /host, so that a program in the chroot can start one of the host: `chroot /host COMMAND`.
@@ -125,7 +139,10 @@ def cache_folder() -> Path:
 def ensure_qt_libraries() -> str:
     """Install what PyQt5's windows need on a Debian host. Returns why it is missing, or an empty string."""
     known = subprocess.run(["ldconfig", "-p"], capture_output=True, text=True, check=False).stdout
-    missing = [name for name in QT_LIBRARIES if re.sub(r"\d+$", ".so", name) not in known]
+    missing = [package for library, package in QT_LIBRARIES.items() if library not in known]
+    folder, fonts = FONTS
+    if not any(folder.rglob("*.ttf")):
+        missing.append(fonts)
     if not missing:
         return ""
     try:
@@ -194,7 +211,7 @@ def _mirror() -> str:
         found = re.search(r"^(?:URIs: *|deb +(?:\[[^]]*\] *)?)(\S+/debian)/?(?:\s|$)", text, re.MULTILINE)
         if found:
             return found[1]
-    return "http://deb.debian.org/debian"
+    raise NoGimp("this machine's apt sources name no Debian mirror to build GIMP 3 from")
 
 
 def _apt_install(*packages: str) -> None:
@@ -217,6 +234,8 @@ def main() -> int:
     if sys.argv[1:] != ["ensure"]:
         print("usage: python -m tests.gimp.chroot ensure", file=sys.stderr)
         return 2
+    if reason := ensure_qt_libraries():
+        print(f"windows may not open: {reason}", file=sys.stderr)
     try:
         gimp = ensure()
     except NoGimp as error:
