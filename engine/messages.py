@@ -130,7 +130,8 @@ class FaceResult(Message):
     `layer` (the format that was sent, with alpha) and `layer_mask` (Y u8, 255 = the layer shows) cover `rect`
     of the picture (scaled down where a preview was asked for). `generated` shows G(w + d) in the photograph's
     geometry, `invertibility_mask` m (255 = out-of-domain: stays the photograph's), both over the same rect.
-    `landmark_error` is a fraction of the crop's side, `mask_area` the mean of m inside the face's hull.
+    `landmark_error` is a fraction of the crop's side, `invertibility_mask_area` the mean of m inside the face's hull.
+    `warning` is a sentence where the result may look wrong, else empty. In a preview pixels are always u8.
     """
 
     number: int
@@ -142,9 +143,10 @@ class FaceResult(Message):
     generated: Picture
     invertibility_mask: Picture
     landmark_error: float
-    mask_area: float
+    invertibility_mask_area: float
     from_cache: bool
     edits: Edits
+    warning: str = ""
 
 
 class InvertResult(Message):

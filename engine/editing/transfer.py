@@ -22,7 +22,7 @@ from engine.faces import mesh_points
 from engine.faces.crop import CropGeometry, Rect
 from engine.faces.paste import border_feather, displacement_on_photo, sample_on_photo, warp_photo
 from engine.inversion.fields import ScatteredField, backward, blur, positions, resize, sample, warp
-from engine.inversion.hull import anchors, face_hull, polygon
+from engine.inversion.hull import anchors, face_hull, oval, polygon
 from engine.inversion.types import Inversion
 from engine.weights.directions import Direction
 from engine.weights.store import FaceModel
@@ -64,11 +64,14 @@ class PreparedFace:
         still = torch.nn.functional.max_pool2d(1 - self.free, 7, stride=1, padding=3)
         self.hold = blur((1 - 1.25 * blur(still, 0.01)).clamp(0, 1), 0.012)
         hull = face_hull(inversion.landmarks, SIZE)
-        self.mask_area = float(((1 - self.free) * hull).sum() / hull.sum())
+        self.invertibility_mask_area = float(((1 - self.free) * hull).sum() / hull.sum())
         eyes = (mesh_points.IMAGE_LEFT_EYE, mesh_points.IMAGE_RIGHT_EYE)
         self.eyes = sum(
             (polygon(inversion.landmarks[list(eye)], SIZE) for eye in eyes), torch.zeros(1, 1, SIZE, SIZE)
         )
+        self.skin = blur(
+            polygon(oval(inversion.landmarks), SIZE), 0.02
+        )  # what light falls on; not the background
         teeth = polygon(inversion.landmarks[list(mesh_points.INNER_LIPS)], SIZE)
         self.lips_closed = 1 - blur(teeth, 0.004)
 
@@ -124,6 +127,7 @@ class PreparedFace:
                 ratio * (1 if direction.band > BROAD else self.lips_closed), direction.band
             )
             before = after
+        log_tone *= self.skin
         return log_tone.clamp(math.log(DARKEST), math.log(BRIGHTEST)).exp()
 
     @cached_property
@@ -149,13 +153,28 @@ def transferred(photo: np.ndarray, geometry: CropGeometry, change: Change, rect:
     full = 255.0 if photo.dtype == np.uint8 else 1.0
     shift = displacement_on_photo(change.flow[0], geometry, rect)
     shift = torch.where(shift.square().sum(0, keepdim=True) < STILL**2, 0.0, shift)
-    moved = warp_photo(photo, rect, shift) / full
+    moved = _warped(photo, rect, shift) / full
     tone = sample_on_photo(warp(change.tone, change.flow)[0], geometry, rect, outside="border")
     colour = from_linear(to_linear(moved[:3]) * tone)
     pixels = (torch.cat([colour, moved[3:]]) * full).permute(1, 2, 0)
     if photo.dtype == np.uint8:
         return pixels.round().clamp(0, 255).to(torch.uint8).numpy()
     return pixels.numpy()
+
+
+def _warped(photo: np.ndarray, rect: Rect, shift: torch.Tensor) -> torch.Tensor:
+    """`warp_photo` of a picture with alpha: what cannot be seen lends no colour to what can."""
+    opaque = 255 if photo.dtype == np.uint8 else 1.0
+    if (photo[..., 3] == opaque).all():
+        return warp_photo(photo, rect, shift)
+    weighted = photo.astype(np.float32)
+    weighted[..., :3] *= weighted[..., 3:] / opaque
+    moved = warp_photo(weighted, rect, shift)
+    alpha = moved[3:] / opaque
+    colour = torch.where(alpha > 1e-3, moved[:3] / alpha.clamp(min=1e-3), moved[:3])
+    still = (shift == 0).all(0, keepdim=True)
+    plain = torch.from_numpy(np.ascontiguousarray(photo[rect.y : rect.y + rect.h, rect.x : rect.x + rect.w]))
+    return torch.where(still, plain.permute(2, 0, 1).float(), torch.cat([colour, moved[3:]]))
 
 
 def layer_mask(inversion: Inversion, geometry: CropGeometry, rect: Rect) -> np.ndarray:

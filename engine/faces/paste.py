@@ -88,7 +88,7 @@ def border_feather(geometry: CropGeometry, rect: Rect, width: float = FEATHER) -
 
 
 def warp_photo(photo: np.ndarray, rect: Rect, displacement: Tensor) -> Tensor:
-    """Move a photograph's pixels along a displacement field, at the photograph's own resolution (bicubic).
+    """Move a photograph's pixels along a displacement field, at the photograph's own resolution.
 
     Args:
         photo: [H,W,C] uint8 or floating, its border repeated; only `rect` and what the field reaches is read.
@@ -106,16 +106,39 @@ def warp_photo(photo: np.ndarray, rect: Rect, displacement: Tensor) -> Tensor:
     x0, y0 = max(0, rect.x - reach), max(0, rect.y - reach)
     x1, y1 = min(width, rect.x + rect.w + reach), min(height, rect.y + rect.h + reach)
     region = torch.from_numpy(np.ascontiguousarray(photo[y0:y1, x0:x1], dtype=np.float32)).permute(2, 0, 1)
-    extent = torch.tensor([x1 - x0, y1 - y0], dtype=torch.float64)
+    finer = _doubled(_doubled(region, 2), 1)
+    steps = torch.tensor([max(1, 2 * (x1 - x0) - 2), max(1, 2 * (y1 - y0) - 2)], dtype=torch.float64)
     strips = []
     for strip in _strips(rect):
         moved = displacement[:, strip.y - rect.y : strip.y - rect.y + strip.h].permute(1, 2, 0).double().cpu()
         at = pixel_centres(strip) + moved - torch.tensor([x0, y0])
-        grid = (at / extent * 2 - 1).float()[None]
-        values = F.grid_sample(region[None], grid, "bicubic", padding_mode="border", align_corners=False)[0]
+        grid = (2 * (at - 0.5) / steps * 2 - 1).float()[None]
+        values = F.grid_sample(finer[None], grid, "bicubic", padding_mode="border", align_corners=True)[0]
         own = region[:, strip.y - y0 : strip.y - y0 + strip.h, rect.x - x0 : rect.x - x0 + rect.w]
         strips.append(torch.where((moved == 0).all(-1), own, values))
     return torch.cat(strips, 1) if strips else torch.zeros(photo.shape[2], rect.h, rect.w)
+
+
+def _doubled(image: Tensor, axis: int) -> Tensor:
+    """Put a sample midway between every two along an axis, by an 8-tap Lanczos filter; the border is repeated.
+
+    Bicubic interpolation on this finer grid keeps the sharpness that it loses on the photograph's own.
+    """
+    length = image.shape[axis]
+    offset = torch.arange(-3.5, 4.0)
+    taps = torch.sinc(offset) * torch.sinc(offset / 4)
+    index = (torch.arange(length - 1)[:, None] + torch.arange(-3, 5)).clamp(0, length - 1)
+    between = sum(
+        tap * image.index_select(axis, index[:, k]) for k, tap in enumerate((taps / taps.sum()).tolist())
+    )
+    shape = list(image.shape)
+    shape[axis] = 2 * length - 1
+    finer = image.new_empty(shape)
+    even = torch.arange(0, 2 * length - 1, 2)
+    finer.index_copy_(axis, even, image)
+    if length > 1:
+        finer.index_copy_(axis, even[:-1] + 1, torch.as_tensor(between))
+    return finer
 
 
 def blend(photo: np.ndarray, rect: Rect, pixels: Tensor, weight: Tensor) -> np.ndarray:

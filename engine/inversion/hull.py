@@ -13,6 +13,7 @@ from engine.inversion.fields import blur
 
 MARGIN = 0.075  # how far the hull reaches beyond the jaw and the cheeks, crop units
 SOFTNESS = 0.022
+LENS_DROP, LENS_WIDTH, LENS_HEIGHT = 0.08, 0.53, 0.45  # of a pair of glasses, in distances between the eyes
 
 
 def polygon(points: torch.Tensor, size: int) -> torch.Tensor:
@@ -68,6 +69,23 @@ def features(landmarks: torch.Tensor, size: int) -> torch.Tensor:
     folds = torch.stack([wings[0] - 0.02, wings[1] + torch.tensor([0.02, -0.02]), right, left])
     mask = torch.maximum(mask, torch.maximum(polygon(mouth, size), polygon(folds, size)))
     return blur(mask, 0.01)
+
+
+def glasses(landmarks: torch.Tensor, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Where glasses would sit: masks [1,1,size,size] of the bridge of the nose, and of lenses and bridge together."""
+    left, right = (landmarks[list(eye)] for eye in (mesh_points.IMAGE_LEFT_EYE, mesh_points.IMAGE_RIGHT_EYE))
+    across = right.mean(0) - left.mean(0)
+    down = torch.stack([-across[1], across[0]])
+    turn = torch.linspace(0, 2 * math.pi, 33)[:-1, None]
+    lenses = torch.zeros(1, 1, size, size)
+    for eye in (left, right):
+        centre = eye.mean(0) + LENS_DROP * down
+        outline = centre + torch.cos(turn) * LENS_WIDTH * across + torch.sin(turn) * LENS_HEIGHT * down
+        lenses = torch.maximum(lenses, polygon(outline, size))
+    middle = (left.mean(0) + right.mean(0)) / 2
+    corners = torch.tensor([[-0.15, -0.12], [0.15, -0.12], [0.15, 0.25], [-0.15, 0.25]])
+    bridge = polygon(middle + corners[:, :1] * across + corners[:, 1:] * down, size)
+    return bridge, torch.maximum(lenses, bridge)
 
 
 def _grown(outline: torch.Tensor, factor: float) -> torch.Tensor:

@@ -5,8 +5,10 @@
 Two differences between x and G, each scaled by its robust spread over the face and put through a smooth step: colour
 (what is lighter, darker or of another hue than skin that was matched in light) and structure (edges that the generated
 face does not have: frames, brims, strands). What every face has, whatever state it is in (eyes, brows, nose, mouth and
-its folds), must differ more before it counts. Beyond the face's hull everything is out-of-domain; between the face's
-outline and the hull's, where background begins, the mask is carried over from the face beside it.
+its folds), must differ more before it counts. Where edges run across the bridge of the nose, which no bare face has,
+there are glasses: out-of-domain as a whole, with the eyes behind them. Beyond the face's hull everything is
+out-of-domain; between the face's outline and the hull's, where background begins, the mask is carried over from the
+face beside it.
 """
 
 from __future__ import annotations
@@ -14,13 +16,14 @@ from __future__ import annotations
 import torch
 
 from engine.inversion.fields import blur, resize
-from engine.inversion.hull import face_hull, features, oval, polygon
+from engine.inversion.hull import face_hull, features, glasses, oval, polygon
 
 SIZE = 256
 LIGHT = 0.10  # differences smoother than this are light and skin, and are matched, not out-of-domain
 COLOUR_BLUR, COLOUR_STEP = 0.018, (2.6, 4.6)  # crop units; in spreads
 STRUCTURE_BLUR, STRUCTURE_STEP = 0.007, (1.9, 3.4)
 COLOUR_TOLERANCE, STRUCTURE_TOLERANCE = 2.0, 3.0  # of features
+EYEWEAR_STEP = (0.04, 0.12)  # share of the bridge that is covered by edges
 LEAST_SPREAD = 0.03
 GAP = 0.02  # gaps narrower than this between out-of-domain parts are closed, crop units
 
@@ -44,14 +47,23 @@ def invertibility_mask(crop: torch.Tensor, aligned: torch.Tensor, landmarks: tor
     colour = _in_spreads(colour, inside) / (1 + (COLOUR_TOLERANCE - 1) * common)
     edges = (_gradient(blur(photo, 0.003)) - 1.5 * _gradient(made)).clamp(min=0)
     structure = blur(edges + 0.3 * _gradient(blur(photo, 0.003)), STRUCTURE_BLUR)
-    structure = _in_spreads(structure, inside) / (1 + (STRUCTURE_TOLERANCE - 1) * common)
+    structure = _in_spreads(structure, inside)
+    eyewear = _eyewear(_step(structure, STRUCTURE_STEP), landmarks)
+    structure = structure / (1 + (STRUCTURE_TOLERANCE - 1) * common)
     found = torch.maximum(_step(colour, COLOUR_STEP), _step(structure, STRUCTURE_STEP)) * inside
 
-    found = blur(_eroded(_dilated(found, GAP), GAP / 2), 0.006)
+    found = torch.maximum(blur(_eroded(_dilated(found, GAP), GAP / 2), 0.006), eyewear)
     carried = _smooth_within(found * inside, inside, 0.02)
     reach = blur(inside, 0.004)
     mask = found * reach + carried * (1 - reach)
     return 1 - (1 - mask.clamp(0, 1)) * face_hull(landmarks, SIZE)
+
+
+def _eyewear(edges: torch.Tensor, landmarks: torch.Tensor) -> torch.Tensor:
+    """The glasses [1,1,S,S]: both lenses and the bridge, as surely as there are edges across the bridge."""
+    bridge, lenses = glasses(landmarks, SIZE)
+    evidence = (edges * bridge).sum() / bridge.sum().clamp(min=1)
+    return blur(lenses, 0.008) * _step(evidence, EYEWEAR_STEP)
 
 
 def _step(values: torch.Tensor, bounds: tuple[float, float]) -> torch.Tensor:

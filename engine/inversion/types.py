@@ -40,6 +40,8 @@ from engine.faces.crop import CropGeometry
 FORMAT = "likeness-inversion"
 VERSION = 1
 CROP_SIZE = 512
+MAP_SIZE = 256  # S, of mask and flow
+FARTHEST = 1e6  # pixels; nothing of a photograph lies farther away
 LANDMARKS = 468
 MAX_BYTES = 16_000_000
 _DAMAGED = "Invert the face again."
@@ -109,11 +111,11 @@ def from_bytes(data: bytes) -> Inversion:
     try:
         facts = _facts(data)
         tensors = load(data)
-        mask = _tensor(tensors, "invertibility_mask", torch.uint8, (None, None)).float() / 255
-        flow = _tensor(tensors, "alignment_flow", torch.float16, (2, *mask.shape)).float()
+        mask = _tensor(tensors, "invertibility_mask", torch.uint8, (MAP_SIZE, MAP_SIZE)).float() / 255
+        flow = _tensor(tensors, "alignment_flow", torch.float16, (2, MAP_SIZE, MAP_SIZE)).float()
         box = tuple(float(v) for v in facts["box"])
-        if len(box) != 4 or mask.shape[0] != mask.shape[1] or mask.shape[0] > 1024:
-            raise ValueError("its box or mask has another shape")
+        if len(box) != 4 or not all(abs(v) < FARTHEST for v in box):
+            raise ValueError("its box is none")
         inversion = Inversion(
             model=facts["model"],
             model_digest=facts["model_digest"],
@@ -131,11 +133,32 @@ def from_bytes(data: bytes) -> Inversion:
             alignment_flow=flow,
             landmark_error=float(facts["landmark_error"]),
         )
+        _check_ranges(inversion)
         if inversion.id != facts["id"]:
             raise ValueError("its id is not that of its contents")
     except (SafetensorError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise InversionDamaged(f"This inversion cannot be used: {error}.", _DAMAGED) from error
     return inversion
+
+
+def _check_ranges(inversion: Inversion) -> None:
+    """Numbers that no face has. Raises `ValueError`."""
+    for name, largest in (
+        ("landmarks", 4.0),
+        ("generated_landmarks", 4.0),
+        ("alignment_flow", 2.0),
+        ("w_plus", 1e3),
+    ):
+        if getattr(inversion, name).abs().max() > largest:
+            raise ValueError(f"its {name} lie out of range")
+    if inversion.parameters is not None and inversion.parameters.abs().max() > 50:
+        raise ValueError("its parameters lie out of range")
+    if inversion.landmarks.std(0).min() < 0.02:
+        raise ValueError("its landmarks are no face")
+    if not 1 <= inversion.geometry.side < FARTHEST or max(map(abs, inversion.geometry.origin)) > FARTHEST:
+        raise ValueError("its geometry lies out of range")
+    if not 0 <= inversion.refine_steps <= 5000 or not 0 <= inversion.landmark_error < 10:
+        raise ValueError("its numbers lie out of range")
 
 
 def _facts(data: bytes) -> dict[str, Any]:

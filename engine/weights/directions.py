@@ -15,6 +15,7 @@ hint = "…"
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,11 +44,31 @@ class Direction:
         return hash(self.name)
 
 
+def _checked(direction: Direction) -> Direction:
+    """Raises `ValueError` where a value has the wrong type or is not finite."""
+    numbers = (
+        direction.minimum,
+        direction.maximum,
+        direction.shading,
+        direction.band,
+        direction.hue,
+        *direction.iris,
+        *direction.parameters.values(),
+    )
+    if not all(isinstance(number, int | float) and math.isfinite(number) for number in numbers):
+        raise ValueError(f"“{direction.name}” has something in the place of a number")
+    if not all(
+        isinstance(text, str) for text in (direction.name, direction.label, direction.group, direction.hint)
+    ):
+        raise ValueError("a name is no text")
+    return direction
+
+
 def read_directions(path: Path, parameter_names: tuple[str, ...]) -> dict[str, Direction]:
     """Read the table, in its order. Raises `ModelDamaged` that names the entry which does not fit the model."""
     try:
         entries: list[dict[str, Any]] = tomllib.loads(path.read_text("utf-8"))["direction"]
-        directions = [Direction(**entry) for entry in entries]
+        directions = [_checked(Direction(**entry)) for entry in entries]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelDamaged(
             f"The directions in {path.name} cannot be read: {error}.", "Reinstall the model."

@@ -165,6 +165,12 @@ def _check_parameters(parameters: Parameters, conditional: ConditionalMapping, g
     for key in ("mean", "std", "low", "high"):
         if getattr(parameters, key).shape != (count,):
             raise ValueError(f"parameters.{key} should have {count} values")
+    if not all(
+        torch.isfinite(getattr(parameters, key)).all() for key in ("mean", "std", "low", "high", "cholesky")
+    ):
+        raise ValueError("parameters hold values that are not finite")
+    if not (parameters.std > 0).all():
+        raise ValueError("parameters.std is not positive")
     if parameters.cholesky.shape != (count, count) or conditional.c_dim != count + 1:
         raise ValueError("parameters and mapping do not fit together")
     if conditional.w_dim != generator.config.w_dim:

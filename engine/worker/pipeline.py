@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from PIL import Image
 
 from engine.editing.directions import effective_edits
 from engine.editing.transfer import PreparedFace, layer_mask, transferred
 from engine.errors import BadRequest, InversionMissing, NoFace
-from engine.faces.crop import CropGeometry, Rect
 from engine.faces.detect import Face, FaceDetector
 from engine.faces.landmarks import FaceMesh
-from engine.faces.paste import border_feather, sample_on_photo
 from engine.inversion.cache import InversionCache
 from engine.inversion.invert import invert, take_crop
 from engine.inversion.types import Inversion, from_bytes, inversion_id
@@ -41,11 +38,24 @@ from engine.paths import EMBEDDED_MODELS, Home
 from engine.settings import Settings
 from engine.spool import Spool
 from engine.weights.store import FaceModel, load_model
+from engine.worker.pictures import generated_picture, mask_picture, view, visible
 
 Report = Callable[[float, str], None]
 PREPARED = 16  # faces kept ready in memory
 MODELS = 2
 SMALL_RESOLUTION = 256
+POOR_FIT = 0.01  # landmark error, crop units: whole faces in photographs were seen to reach half of it
+SMALL_CROP = 80  # px
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A face that a request is about: its number in the picture, and its inversion with the id it is kept under."""
+
+    number: int
+    identity: str
+    inversion: Inversion
+    from_cache: bool
 
 
 class Pipeline:
@@ -60,6 +70,7 @@ class Pipeline:
         self._cache = InversionCache(home.inversions)
         self._models: OrderedDict[str, FaceModel] = OrderedDict()
         self._prepared: OrderedDict[str, PreparedFace] = OrderedDict()
+        self._detected: tuple[str, list[Face]] | None = None
 
     def run(self, request: WorkRequest, spool: Spool, report: Report) -> WorkResult:
         """Do what the request says. `report(fraction, message)` may raise to stop it; errors are `LikenessError`s."""
@@ -68,19 +79,19 @@ class Pipeline:
             raise BadRequest("Faces are looked for in RGBA pictures.")
         if isinstance(request, DetectRequest):
             report(0.0, "Looking for faces")
-            faces = self._detector.detect(_rgb8(picture))
+            faces = self._detect(request.picture, visible(picture))
             return DetectResult(faces=[_found(n, face) for n, face in enumerate(faces, 1)])
         model = self._model(request.model)
         if isinstance(request, InvertRequest):
             inverted = self._inversions(request, model, picture, report)
-            faces = [self._result(item, model, picture, spool, {}, None) for item in inverted]
+            faces = [self._result(subject, model, picture, spool, {}, None) for subject in inverted]
             return InvertResult(model=model.name, faces=faces)
         edits = effective_edits(model, request.edits)
         inverted = self._inversions(request, model, picture, report)
         faces = []
-        for done, item in enumerate(inverted):
+        for done, subject in enumerate(inverted):
             report(0.9 + 0.1 * done / len(inverted), "Editing")
-            faces.append(self._result(item, model, picture, spool, edits, request.preview))
+            faces.append(self._result(subject, model, picture, spool, edits, request.preview))
         return EditResult(model=model.name, faces=faces)
 
     def directions(self, model: str | None) -> DirectionList:
@@ -99,8 +110,10 @@ class Pipeline:
     def check_inversion(self, data: bytes) -> InversionInfo:
         """Take an inversion from outside into the cache. Raises `InversionDamaged`, `UnknownModel`."""
         inversion = from_bytes(data)
-        size = self._cache.keep(self._fitting(inversion, self._model(inversion.model)))
-        return InversionInfo(id=inversion.id, model=inversion.model, used=time.time(), bytes=size)
+        model = self._model(inversion.model)
+        PreparedFace(model, self._fitting(inversion, model))  # what cannot be used is not kept
+        identity = self._cache.receive(data, inversion)
+        return InversionInfo(id=identity, model=inversion.model, used=time.time(), bytes=len(data))
 
     def _model(self, name: str | None) -> FaceModel:
         name = name or self._settings.model
@@ -116,14 +129,17 @@ class Pipeline:
 
     def _inversions(
         self, request: InvertRequest | EditRequest, model: FaceModel, picture: np.ndarray, report: Report
-    ) -> list[tuple[int, Inversion, bool]]:
-        """(number, inversion, from the cache) of the faces that the request is about."""
+    ) -> list[Subject]:
+        """The faces that the request is about, inverted."""
         if isinstance(request, EditRequest) and request.inversions:
-            known = [self._fitting(self._cache.get(identity), model) for identity in request.inversions]
-            return [(number, inversion, True) for number, inversion in enumerate(known, 1)]
+            first = request.face if request.face and len(request.inversions) == 1 else 1
+            return [
+                Subject(number, identity, self._fitting(self._cache.get(identity), model), from_cache=True)
+                for number, identity in enumerate(request.inversions, first)
+            ]
         report(0.0, "Looking for faces")
-        photo = _rgb8(picture)
-        chosen = _chosen(self._detector.detect(photo), request.face)
+        photo = visible(picture)
+        chosen = _chosen(self._detect(request.picture, photo), request.face)
         steps = self._settings.refine_steps if request.refine_steps is None else request.refine_steps
         inverted = []
         for done, (number, face) in enumerate(chosen):
@@ -138,15 +154,21 @@ class Pipeline:
 
             tell(0.0)
             crop, geometry = take_crop(photo, face)
-            known = self._cache.find(inversion_id(model.digest, crop, geometry, steps))
+            identity = inversion_id(model.digest, crop, geometry, steps)
+            known = self._cache.find(identity)
             if known is None:
-                inversion = invert(model, self._mesh, crop, geometry, face, steps, tell)
-                self._cache.keep(inversion)
-                known = self._cache.get(inversion.id)  # as everybody will find it: the same bytes from now on
-                inverted.append((number, known, False))
+                self._cache.keep(invert(model, self._mesh, crop, geometry, face, steps, tell))
+                # read back, as everybody will find it from now on: the same bytes
+                inverted.append(Subject(number, identity, self._cache.get(identity), from_cache=False))
             else:
-                inverted.append((number, known, True))
+                inverted.append(Subject(number, identity, known, from_cache=True))
         return inverted
+
+    def _detect(self, picture: str, photo: np.ndarray) -> list[Face]:
+        """Faces, largest first; those of the last picture are remembered."""
+        if self._detected is None or self._detected[0] != picture:
+            self._detected = (picture, self._detector.detect(photo))
+        return self._detected[1]
 
     def _fitting(self, inversion: Inversion, model: FaceModel) -> Inversion:
         shape = (model.generator.num_ws, model.generator.config.w_dim)
@@ -163,10 +185,10 @@ class Pipeline:
             )
         return inversion
 
-    def _prepare(self, inversion: Inversion, model: FaceModel) -> PreparedFace:
-        identity = inversion.id
+    def _prepare(self, subject: Subject, model: FaceModel) -> PreparedFace:
+        identity = subject.identity
         if identity not in self._prepared:
-            self._prepared[identity] = PreparedFace(model, inversion)
+            self._prepared[identity] = PreparedFace(model, subject.inversion)
             while len(self._prepared) > PREPARED:
                 self._prepared.popitem(last=False)
         self._prepared.move_to_end(identity)
@@ -175,43 +197,41 @@ class Pipeline:
     @torch.no_grad()
     def _result(
         self,
-        item: tuple[int, Inversion, bool],
+        subject: Subject,
         model: FaceModel,
         picture: np.ndarray,
         spool: Spool,
         edits: dict[str, float],
         preview: int | None,
     ) -> FaceResult:
-        number, inversion, from_cache = item
+        inversion = subject.inversion
         height, width = picture.shape[:2]
         rect = inversion.geometry.bounds(width, height)
         if rect.w == 0 or rect.h == 0:
             raise BadRequest(
                 "The inverted face lies outside of this picture.", "Invert a face of this picture."
             )
-        pixels, geometry, part = _view(picture, inversion.geometry, rect, preview)
-        face = self._prepare(inversion, model)
+        pixels, geometry, part = view(picture, inversion.geometry, rect, preview)
+        face = self._prepare(subject, model)
         chosen = {model.directions[name]: strength for name, strength in edits.items()}
         if chosen:
             layer = transferred(pixels, geometry, face.change(chosen), part)
         else:
             layer = pixels[part.y : part.y + part.h, part.x : part.x + part.w]
-        mask = inversion.invertibility_mask[None]
         return FaceResult(
-            number=number,
-            inversion=inversion.id,
+            number=subject.number,
+            inversion=subject.identity,
             box=inversion.box,
             rect=(rect.x, rect.y, rect.w, rect.h),
             layer=spool.add(np.ascontiguousarray(layer)),
             layer_mask=spool.add(layer_mask(inversion, geometry, part)),
-            generated=spool.add(_generated(face.generated(chosen)[0], geometry, part)),
-            invertibility_mask=spool.add(
-                _u8(1 - sample_on_photo(1 - mask, geometry, part)[0]),
-            ),
+            generated=spool.add(generated_picture(face.generated(chosen)[0], geometry, part)),
+            invertibility_mask=spool.add(mask_picture(inversion.invertibility_mask, geometry, part)),
             landmark_error=inversion.landmark_error,
-            mask_area=face.mask_area,
-            from_cache=from_cache,
+            invertibility_mask_area=face.invertibility_mask_area,
+            from_cache=subject.from_cache,
             edits=edits,
+            warning=_warning(inversion),
         )
 
 
@@ -233,41 +253,14 @@ def _chosen(faces: Sequence[Face], face: int) -> list[tuple[int, Face]]:
     return numbered if face == 0 else [numbered[face - 1]]
 
 
-def _rgb8(picture: np.ndarray) -> np.ndarray:
-    """uint8 RGB [H,W,3] of a picture RGBA of any kind, for finding and inverting faces."""
-    rgb = picture[..., :3]
-    if rgb.dtype != np.uint8:
-        rgb = (np.nan_to_num(rgb).clip(0, 1) * 255 + 0.5).astype(np.uint8)
-    return np.ascontiguousarray(rgb)
-
-
-def _view(
-    picture: np.ndarray, geometry: CropGeometry, rect: Rect, preview: int | None
-) -> tuple[np.ndarray, CropGeometry, Rect]:
-    """The pixels to work on, the crop's place in them and the rect in them; smaller where a preview will do."""
-    if preview is None or max(rect.w, rect.h) <= preview:
-        return picture, geometry, rect
-    scale = preview / max(rect.w, rect.h)
-    size = (max(1, round(rect.w * scale)), max(1, round(rect.h * scale)))
-    part = np.ascontiguousarray(picture[rect.y : rect.y + rect.h, rect.x : rect.x + rect.w])
-    if part.dtype != np.uint8:
-        part = (np.nan_to_num(part).clip(0, 1) * 255 + 0.5).astype(np.uint8)
-    factor = math.ceil(1 / scale) // 2
-    image = Image.fromarray(part)
-    if factor > 1:
-        image = image.reduce(factor)
-    small = np.asarray(image.resize(size, Image.Resampling.BILINEAR))
-    sx, sy = size[0] / rect.w, size[1] / rect.h
-    (ox, oy), (ux, uy) = geometry.origin, geometry.x_axis
-    moved = CropGeometry(((ox - rect.x) * sx, (oy - rect.y) * sy), (ux * sx, uy * sy))
-    return small, moved, Rect(0, 0, *size)
-
-
-def _u8(values: torch.Tensor) -> np.ndarray:
-    return (values.clamp(0, 1) * 255).round().to(torch.uint8).numpy()
-
-
-def _generated(image: torch.Tensor, geometry: CropGeometry, rect: Rect) -> np.ndarray:
-    """G(w + d) [3,S,S] in the photograph's geometry: RGBA uint8, transparent outside the crop."""
-    colour = sample_on_photo((image + 1) / 2, geometry, rect, outside="border", mode="bicubic")
-    return _u8(torch.cat([colour, border_feather(geometry, rect, width=0.004)]).permute(1, 2, 0)).copy()
+def _warning(inversion: Inversion) -> str:
+    if inversion.landmark_error > POOR_FIT:
+        return (
+            f"The model fits this face badly (its features are off by {inversion.landmark_error:.1%} of the crop): "
+            "an edit may look wrong. It may be partly hidden, or turned too far."
+        )
+    if inversion.geometry.side < SMALL_CROP:
+        return (
+            f"This face is small ({inversion.geometry.side / 2:.0f} pixels wide): an edit shows little of it."
+        )
+    return ""

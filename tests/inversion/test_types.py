@@ -35,7 +35,7 @@ def inversion() -> Inversion:
         landmarks=torch.rand(468, 2, generator=draw),
         generated_landmarks=torch.rand(468, 2, generator=draw),
         invertibility_mask=torch.randint(0, 256, (256, 256), generator=draw) / 255,
-        alignment_flow=torch.randn(2, 256, 256, generator=draw).half().float(),
+        alignment_flow=(0.1 * torch.randn(2, 256, 256, generator=draw)).half().float(),
         landmark_error=0.004,
     )
 
@@ -100,6 +100,13 @@ LIES: dict[str, Callable[[dict, dict], None]] = {
     "a crop that is grey": lambda t, m: t.update(crop_png=png((CROP_SIZE, CROP_SIZE), "L")),
     "a crop that is no picture": lambda t, m: t.update(crop_png=torch.zeros(99, dtype=torch.uint8)),
     "another crop than the id says": lambda t, m: t.update(crop_png=png((CROP_SIZE, CROP_SIZE))),
+    "landmarks that are one point": lambda t, m: t.update(landmarks=torch.full((468, 2), 0.5)),
+    "landmarks far away": lambda t, m: t.update(landmarks=t["landmarks"] * 1e30),
+    "parameters far away": lambda t, m: t.update(parameters=t["parameters"] * 1e6),
+    "a larger mask": lambda t, m: t.update(invertibility_mask=torch.zeros(300, 300, dtype=torch.uint8)),
+    "a box that is not finite": lambda t, m: m.update(box=[0, 0, float("nan"), 1]),
+    "an error that is no number": lambda t, m: m.update(landmark_error=float("nan")),
+    "more steps than there are": lambda t, m: m.update(refine_steps=10**30),
     "another id": lambda t, m: m.update(id="0" * 64),
     "another format": lambda t, m: m.update(format="likeness-model"),
     "a later version": lambda t, m: m.update(version=2),

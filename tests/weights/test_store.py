@@ -43,7 +43,9 @@ def test_an_unknown_name(home: Home) -> None:
         load_model("../default", home, CPU)
 
 
-@pytest.mark.parametrize("damage", ["nan", "missing", "shape", "metadata", "cut", "directions", "range"])
+@pytest.mark.parametrize(
+    "damage", ["nan", "missing", "shape", "metadata", "cut", "directions", "range", "text", "spread"]
+)
 def test_damage_is_named_and_the_embedded_model_still_loads(imported: Path, home: Home, damage: str) -> None:
     path, table = imported / "model.safetensors", imported / "directions.toml"
     tensors = load_file(path)
@@ -54,12 +56,16 @@ def test_damage_is_named_and_the_embedded_model_still_loads(imported: Path, home
         del tensors["mapping.map.1.bias"]
     elif damage == "shape":
         tensors["parameters.mean"] = tensors["parameters.mean"][:-1].clone()
+    elif damage == "spread":
+        tensors["parameters.std"] = tensors["parameters.std"] * 0
     elif damage == "metadata":
         metadata = {}
     if damage == "cut":
         path.write_bytes(path.read_bytes()[:-100])
     elif damage == "directions":
         table.write_text(table.read_text().replace("smile = 0.6", "grin = 0.6"))
+    elif damage == "text":
+        table.write_text(table.read_text().replace("minimum = -1.5", 'minimum = "little"', 1))
     elif damage == "range":
         table.write_text(table.read_text().replace("maximum = 1.5", "maximum = -2.0", 1))
     else:
