@@ -15,10 +15,10 @@ class Settings:
     """All settings of the engine."""
 
     model: str = "default"
-    device: str = "auto"  # auto | cpu | cuda | mps
     threads: int = 0  # of the worker; 0 = what suits the model
     idle_seconds: int = 1800  # the engine exits after this long without a client; 0 = never
     refine_steps: int = 80  # of one inversion
+    inversions_megabytes: int = 500  # of the cache; what was not used for longest goes; 0 = no limit
     keep_parasites: bool = True  # store the inversion in the layers that GIMP saves
 
 

@@ -6,10 +6,13 @@ through a pipe. The folder is private and emptied when the engine starts.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import tempfile
+import time
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +21,8 @@ from engine.errors import BadRequest
 from engine.messages import BYTES_PER_PIXEL, Picture, PixelFormat
 from engine.paths import inside
 
+STRAY_SECONDS = 600.0  # a file that is still being written is younger
+_PART = "part-"
 _SHAPES: dict[str, tuple[type, int]] = {
     "RGBA u8": (np.uint8, 4),
     "RGBA float": (np.float32, 4),
@@ -26,7 +31,7 @@ _SHAPES: dict[str, tuple[type, int]] = {
 }
 
 
-def picture_id(width: int, height: int, pixel_format: str, pixels: bytes | memoryview) -> str:
+def picture_id(width: int, height: int, pixel_format: str, pixels: bytes | bytearray) -> str:
     """The id of a picture: sha256 over its size, format and bytes."""
     digest = hashlib.sha256(f"{width}x{height} {pixel_format}\n".encode())
     digest.update(pixels)
@@ -39,7 +44,9 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def add_bytes(self, width: int, height: int, pixel_format: PixelFormat, pixels: bytes) -> Picture:
+    def add_bytes(
+        self, width: int, height: int, pixel_format: PixelFormat, pixels: bytes | bytearray
+    ) -> Picture:
         """Store raw pixels. Raises `BadRequest` when their length is not width · height · bytes per pixel."""
         expected = width * height * BYTES_PER_PIXEL[pixel_format]
         if len(pixels) != expected:
@@ -50,11 +57,12 @@ class Spool:
             id=picture_id(width, height, pixel_format, pixels), width=width, height=height, format=pixel_format
         )
         path = inside(self.folder, picture.id, ".raw")
-        if path.exists():
+        description = path.with_suffix(".json")
+        if path.exists() and description.exists():
             os.utime(path)
             return picture
-        self._write(path, pixels)
-        self._write(path.with_suffix(".json"), picture.model_dump_json().encode())
+        self._write(description, picture.model_dump_json().encode())
+        self._write(path, pixels)  # what is described is there: this one last
         return picture
 
     def add(self, pixels: np.ndarray) -> Picture:
@@ -69,6 +77,7 @@ class Spool:
     def describe(self, identity: str) -> Picture:
         """What is known of a picture. Raises `BadRequest` when it is not (or no longer) here."""
         try:
+            inside(self.folder, identity, ".raw").stat()
             return Picture(**json.loads(inside(self.folder, identity, ".json").read_bytes()))
         except FileNotFoundError:
             raise BadRequest("The picture is no longer with the engine.", "Send it again.") from None
@@ -85,22 +94,41 @@ class Spool:
         self.describe(identity)
         return inside(self.folder, identity, ".raw")
 
-    def trim(self, limit_bytes: int) -> None:
-        """Remove the oldest pictures until the rest fits. Mapped files live on until their reader ends."""
+    def trim(self, limit_bytes: int, keep: Collection[str] = ()) -> None:
+        """Remove the oldest pictures until the rest fits, but none whose id is in `keep`.
+
+        Mapped files live on until their reader ends. What a writer that was killed left goes, too.
+        """
+        self._remove_stray()
         files = sorted(self.folder.glob("*.raw"), key=lambda p: p.stat().st_mtime)
         total = sum(p.stat().st_size for p in files)
         for path in files:
             if total <= limit_bytes:
                 break
+            if path.stem in keep:
+                continue
             total -= path.stat().st_size
-            path.with_suffix(".json").unlink(missing_ok=True)
             path.unlink(missing_ok=True)
+            path.with_suffix(".json").unlink(missing_ok=True)
 
     def clear(self) -> None:
         for path in self.folder.iterdir():
             path.unlink(missing_ok=True)
 
-    def _write(self, path: Path, data: bytes) -> None:
-        with tempfile.NamedTemporaryFile(dir=self.folder, delete=False) as file:
-            file.write(data)
-        Path(file.name).replace(path)
+    def _remove_stray(self) -> None:
+        oldest = time.time() - STRAY_SECONDS
+        alone = (path for path in self.folder.glob("*.json") if not path.with_suffix(".raw").exists())
+        for path in (*self.folder.glob(f"{_PART}*"), *alone):
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime < oldest:
+                    path.unlink()
+
+    def _write(self, path: Path, data: bytes | bytearray) -> None:
+        descriptor, part = tempfile.mkstemp(prefix=_PART, dir=self.folder)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+            Path(part).replace(path)
+        except BaseException:
+            Path(part).unlink(missing_ok=True)
+            raise

@@ -41,7 +41,7 @@ def _install_plugin(wanted: Path | None) -> int:
             print(f"Installed into {folder}; there was no GIMP at hand to ask.")
         if profile.sandboxed:
             print(
-                "  This GIMP is a Flatpak, which cannot start the engine: run `python -m engine serve` first."
+                "  This GIMP is a Flatpak or Snap, which cannot start the engine: run `python -m engine serve` first."
             )
     return 0
 

@@ -24,10 +24,17 @@ ensure_environment() {
         done
     fi
     base=$(find_python) || return 1
-    echo "Setting up the environment in .venv (once; torch alone is some 200 MB or more) …"
-    [ -x "$python" ] || "$base" -m venv .venv || return 1
-    # torch first and by its exact version, so that the build of the constraints is taken and no other is fetched
-    "$python" -m pip install --quiet --constraint constraints.txt "$(grep '^torch==' constraints.txt)" || return 1
-    "$python" -m pip install --quiet --constraint constraints.txt --editable ".${1:+[$1]}" || return 1
+    echo "Setting up the environment in .venv (once; a CPU build of torch takes 200 MB, a CUDA build several GB) …"
+    # Without Debian's python3-venv, venv fails and leaves an interpreter without pip.
+    if ! "$python" -m pip --version >/dev/null 2>&1 && ! "$base" -m venv --clear .venv; then
+        echo "The environment .venv could not be made. On Debian and Ubuntu, install python3-venv and try again." >&2
+        return 1
+    fi
+    # torch first and by its exact version, so that what follows fetches no other
+    if ! "$python" -m pip install --quiet --constraint constraints.txt "$(grep '^torch==' constraints.txt)" ||
+        ! "$python" -m pip install --quiet --constraint constraints.txt --editable ".${1:+[$1]}"; then
+        echo "The Python packages could not be installed (pip says why, above): see to network and disk, and try again." >&2
+        return 1
+    fi
     echo "$wanted" >"$stamp"
 }

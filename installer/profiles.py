@@ -1,7 +1,10 @@
-"""Where GIMP 3 keeps its profiles: one folder for each minor version and each way of installing GIMP."""
+"""Where GIMP 3 keeps its profiles (one folder for each minor version and each way of installing GIMP), and whether
+the plug-in lies in one of them as GIMP wants it. Standard library only: the command line's doctor uses it, too.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -12,6 +15,7 @@ from pathlib import Path
 
 CONSOLES = ("gimp-console-3.2", "gimp-console-3.0", "gimp-console")
 FLATPAK = Path(".var/app/org.gimp.GIMP/config/GIMP")
+SNAP = Path("snap/gimp/current/.config/GIMP")
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,27 @@ class Profile:
 def find_profiles(home: Path, platform: str = sys.platform) -> list[Profile]:
     """All `3.*` profiles of the user whose home this is, native ones first."""
     found = [Profile(folder) for folder in _versions(native_folder(home, platform))]
-    return found + [Profile(folder, sandboxed=True) for folder in _versions(home / FLATPAK)]
+    return found + [Profile(f, sandboxed=True) for box in (FLATPAK, SNAP) for f in _versions(home / box)]
+
+
+def plugin_problem(profile: Path) -> str:
+    """What keeps GIMP from finding the plug-in in a profile, as a sentence; empty when nothing does.
+
+    GIMP skips a plug-in silently whose file has another name than its folder, or lacks the run bit.
+    """
+    folder = profile / "plug-ins" / "likeness"
+    script = folder / "likeness.py"
+    if not script.is_file():
+        return "the plug-in is not installed there."
+    if sys.platform != "win32" and not os.access(script, os.X_OK):
+        return f"{script} lacks the run bit, so GIMP skips it."
+    try:
+        program = json.loads((folder / "location.json").read_text("utf-8"))["command"][0]
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return f"{folder / 'location.json'} does not say where the engine is."
+    if not Path(program).exists():
+        return f"its engine, {program}, is no longer there."
+    return ""
 
 
 def native_folder(home: Path, platform: str = sys.platform) -> Path:

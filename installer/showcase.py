@@ -14,6 +14,7 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFont
 
 from engine.paths import Home
+from engine.photo import load_photo
 from installer.plugin import REPOSITORY, InstallError, engine_command, install
 from installer.profiles import find_console, native_folder
 
@@ -36,7 +37,7 @@ def main() -> int:
     if inverted is None:
         return 1
     face = inverted["faces"][0]
-    tiles = [("photograph", photo), ("generated, aligned", OUTPUT / "generated.png")]
+    tiles = [("photograph", OUTPUT / "result.png"), ("generated, aligned", OUTPUT / "generated.png")]
     tiles.append(("invertibility mask", OUTPUT / "invertibility_mask.png"))
     for number, edits in enumerate(EDITS, 1):
         name = ", ".join(f"{key} {value:+.1f}" for key, value in edits.items())
@@ -84,9 +85,8 @@ def _sheet(tiles: list[tuple[str, Path]], box: list[float]) -> Path:
     font = ImageFont.load_default(15)
     for number, (caption, path) in enumerate(tiles):
         at = (GAP + number % columns * (TILE + GAP), GAP + number // columns * (TILE + CAPTION + GAP))
-        with Image.open(path) as picture:
-            tile = picture.convert("RGB").crop(window).resize((TILE, TILE), Image.Resampling.LANCZOS)
-        sheet.paste(tile, at)
+        picture = Image.fromarray(load_photo(path).pixels).crop(window)
+        sheet.paste(picture.resize((TILE, TILE), Image.Resampling.LANCZOS), at)
         draw.text((at[0] + 2, at[1] + TILE + 4), caption, fill=(215, 215, 215), font=font)
     path = OUTPUT / "contact-sheet.png"
     sheet.save(path)

@@ -16,10 +16,10 @@ import pytest
 from PIL import Image
 
 from engine.cli import main
-from engine.cli.profiles import gimp_profiles, plugin_problem
 from engine.paths import Home
+from installer.profiles import find_profiles, plugin_problem
 from tests.conftest import LivingEngine, end_home, new_home
-from tests.service.engines import start, wait_until
+from tests.service.engines import start, wait_until, worker_pid
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -93,7 +93,7 @@ def test_invert(engine: LivingEngine, photo: Path, tmp_path: Path, capsys: pytes
         "number",
         "box",
         "landmark_error",
-        "mask_area",
+        "invertibility_mask_area",
         "from_cache",
         "inversion",
     }
@@ -120,6 +120,17 @@ def test_edit(engine: LivingEngine, photo: Path, tmp_path: Path, capsys: pytest.
     assert np.array_equal(after[20:], before[20:])
     _, data = run_json(capsys, "edit", photo, "--set", "age=-0.5", "-o", output)
     assert data["faces"][0]["edits"] == {"age": -0.5}
+
+
+def test_warnings_are_said(
+    engine: LivingEngine, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit = ("edit", photo, "-o", tmp_path / "out.png", "--set")
+    assert run(capsys, *edit, "age=-2")[1].endswith("\nThe face fits badly.\n")
+    data = run_json(capsys, *edit, "age=-2")[1]
+    assert data["notes"] == ["The face fits badly."]
+    assert data["faces"][0]["warning"] == "The face fits badly."
+    assert run_json(capsys, *edit, "age=1")[1]["notes"] == []
 
 
 def test_unknown_direction(
@@ -222,25 +233,32 @@ def test_names_that_are_not_utf8(engine: LivingEngine, photo: Path, capsys: pyte
 def test_doctor(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     code, data = run_json(capsys, "doctor")
     subjects = {finding["subject"] for finding in data["findings"]}
-    assert {"Python", "torch", "device", "home", "disk", "memory", "engine", "GIMP"} <= subjects
+    assert {"Python", "torch", "home", "disk", "memory", "engine", "GIMP"} <= subjects
     assert code == (0 if data["healthy"] else 1)
     home.create()
     home.inversions.chmod(0o755)
-    home.settings_file.write_text('{"device": "quantum"}')
+    home.settings_file.write_text('{"threads": "many"}')
     code, out, _ = run(capsys, "doctor")
     assert code == 1
     assert "bad   home" in out
-    assert "bad   device" in out
+    assert "bad   settings" in out
+
+
+def test_doctor_names_the_workers_device(engine: LivingEngine, capsys: pytest.CaptureFixture[str]) -> None:
+    worker_pid(engine.client)
+    findings = run_json(capsys, "doctor")[1]["findings"]
+    assert "is ready on fake." in next(f["sentence"] for f in findings if f["subject"] == "engine")
 
 
 def test_gimp_profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     profile = tmp_path / ".config/GIMP/3.0"
     flatpak = tmp_path / ".var/app/org.gimp.GIMP/config/GIMP/3.2"
-    for folder in (profile, flatpak, tmp_path / ".config/GIMP/2.10"):
+    snap = tmp_path / "snap/gimp/current/.config/GIMP/3.0"
+    for folder in (profile, flatpak, snap, tmp_path / ".config/GIMP/2.10", tmp_path / ".config/GIMP/3.x"):
         folder.mkdir(parents=True)
-    assert gimp_profiles() == [profile, flatpak]
+    found = find_profiles(tmp_path, "linux")
+    assert [(p.folder, p.sandboxed) for p in found] == [(profile, False), (flatpak, True), (snap, True)]
     assert "not installed" in plugin_problem(profile)
     folder = profile / "plug-ins" / "likeness"
     folder.mkdir(parents=True)

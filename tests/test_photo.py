@@ -60,14 +60,69 @@ class TestRoundTrips:
         save_photo(photo, new, tmp_path / f"b{suffix}")
         np.testing.assert_array_equal(load_photo(tmp_path / f"b{suffix}").pixels, new)
 
-    def test_jpeg_is_written_well(self, tmp_path: Path) -> None:
-        photo = load_photo(PHOTO_FOLDER / "grace_hopper.jpg")
-        save_photo(photo, photo.pixels, tmp_path / "again.jpg")
-        again = load_photo(tmp_path / "again.jpg")
+    @pytest.mark.parametrize("suffix", [".jpg", *LOSSLESS])
+    def test_unchanged_pixels_are_the_unchanged_file(self, tmp_path: Path, suffix: str) -> None:
+        Image.fromarray(PIXELS).save(tmp_path / f"a{suffix}")
+        photo = load_photo(tmp_path / f"a{suffix}")
+        save_photo(photo, photo.pixels.copy(), tmp_path / f"b{suffix}")
+        assert (tmp_path / f"b{suffix}").read_bytes() == (tmp_path / f"a{suffix}").read_bytes()
+
+    def test_a_file_that_was_replaced_meanwhile_is_not_copied(self, tmp_path: Path) -> None:
+        Image.fromarray(PIXELS).save(tmp_path / "a.png")
+        photo = load_photo(tmp_path / "a.png")
+        Image.fromarray(255 - PIXELS[:9]).save(tmp_path / "a.png")
+        save_photo(photo, photo.pixels, tmp_path / "b.png")
+        np.testing.assert_array_equal(load_photo(tmp_path / "b.png").pixels, PIXELS)
+
+    def test_jpeg_from_another_type_is_written_well(self, tmp_path: Path) -> None:
+        photo = load_photo(PHOTO_FOLDER / "astronaut.png")
+        save_photo(photo, photo.pixels, tmp_path / "a.jpg")
+        again = load_photo(tmp_path / "a.jpg")
         error = (again.pixels.astype(float) - photo.pixels) ** 2
-        assert 10 * np.log10(255**2 / error.mean()) > 40
-        with Image.open(tmp_path / "again.jpg") as image:
+        assert 10 * np.log10(255**2 / error.mean()) > 38
+        with Image.open(tmp_path / "a.jpg") as image:
             assert get_sampling(image) == 0  # 4:4:4
+
+    # Measured: 2.2 %, 2.2 %, 2.3 %, 2.6 %, and turned 12 % of the pixels; at quality 95 anew it was 41 %.
+    @pytest.mark.parametrize(
+        ("quality", "sampling", "orientation", "most"),
+        [
+            (None, 2, 1, 0.03), (85, 2, 1, 0.03), (85, 0, 1, 0.03), (92, 1, 1, 0.035),
+            (85, 2, 6, 0.15), (85, 2, 3, 0.16), (85, 0, 8, 0.08),
+        ],
+    )  # fmt: skip
+    def test_jpeg_keeps_the_rest_of_an_edited_jpeg(
+        self, tmp_path: Path, quality: int | None, sampling: int, orientation: int, most: float
+    ) -> None:
+        path = PHOTO_FOLDER / "grace_hopper.jpg"
+        if quality:
+            path = tmp_path / "a.jpg"
+            with Image.open(PHOTO_FOLDER / "astronaut.png") as image:
+                stored = image.convert("RGB")
+            stored.save(path, quality=quality, subsampling=sampling, exif=exif_with(orientation))
+        photo = load_photo(path)
+        edited = photo.pixels.copy()
+        edited[100:300, 120:320] = 255 - edited[100:300, 120:320]
+        save_photo(photo, edited, tmp_path / "b.jpg")
+        again = load_photo(tmp_path / "b.jpg").pixels.astype(int)
+        error = abs(again - edited).max(-1)
+        assert error[100:300, 120:320].mean() < 6
+        error[84:316, 104:336] = 0  # whole blocks, and the colours of their neighbours
+        assert (error > 0).mean() < most
+        assert error.max() < 12
+        with Image.open(tmp_path / "b.jpg") as image:
+            assert get_sampling(image) == sampling
+
+    def test_grey_jpeg_stays_grey(self, tmp_path: Path) -> None:
+        with Image.open(PHOTO_FOLDER / "astronaut.png") as image:
+            image.convert("L").save(tmp_path / "a.jpg", quality=85)
+        photo = load_photo(tmp_path / "a.jpg")
+        edited = photo.pixels.copy()
+        edited[:80] = 255 - edited[:80]
+        save_photo(photo, edited, tmp_path / "b.jpg")
+        with Image.open(tmp_path / "b.jpg") as image:
+            assert image.mode == "L"
+            assert (np.asarray(image)[80:] != photo.pixels[80:, :, 0]).mean() < 0.02
 
     @pytest.mark.parametrize("suffix", [".png", ".tif", ".webp", ".jpg"])
     def test_profile_and_resolution_are_kept(self, tmp_path: Path, suffix: str) -> None:
@@ -142,6 +197,7 @@ class TestKinds:
         photo = load_photo(tmp_path / "a.png")
         np.testing.assert_array_equal(photo.pixels, np.array(source.convert("RGB")))
         assert (photo.alpha is not None) == source.has_transparency_data
+        (tmp_path / "a.png").unlink()  # or it would be copied
         save_photo(photo, photo.pixels, tmp_path / "b.png")
         with Image.open(tmp_path / "b.png") as again:
             assert again.mode == {"1": "L", "P": "RGBA" if source.has_transparency_data else "RGB"}.get(
@@ -249,9 +305,9 @@ class TestKinds:
         grey_profile[16:20] = b"GRAY"
         Image.fromarray(PIXELS[..., 0]).save(tmp_path / "a.png", icc_profile=bytes(grey_profile))
         photo = load_photo(tmp_path / "a.png")
-        save_photo(photo, photo.pixels, tmp_path / "grey.png")
+        save_photo(photo, photo.pixels, tmp_path / "grey.tif")
         save_photo(photo, PIXELS, tmp_path / "coloured.png")
-        assert load_photo(tmp_path / "grey.png").icc_profile == bytes(grey_profile)
+        assert load_photo(tmp_path / "grey.tif").icc_profile == bytes(grey_profile)
         assert load_photo(tmp_path / "coloured.png").icc_profile is None
 
 

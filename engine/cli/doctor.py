@@ -16,22 +16,21 @@ from pathlib import Path
 from typing import Literal
 
 from engine import __version__
-from engine.cli.profiles import gimp_profiles, plugin_problem
 from engine.cli.report import Outcome, reporter
 from engine.errors import BadRequest
 from engine.paths import EMBEDDED_MODELS, Home
 from engine.settings import Settings, load_settings
+from installer.profiles import find_profiles, plugin_problem
 from plugin.likeness.client import Client, EngineProblem
 
 TORCH_SECONDS = 120
 GIGABYTE = 1e9
 INSTALL_AGAIN = "Run ./run in the folder of Likeness."
+INSTALL_PLUGIN = "Run `python -m installer install-plugin` in the folder of Likeness."
 
 _ASK_TORCH = """
 import json, torch
-mps = getattr(torch.backends, "mps", None)
-print(json.dumps({"version": torch.__version__, "cuda": torch.cuda.is_available(),
-                  "mps": bool(mps and mps.is_available()), "threads": torch.get_num_threads()}))
+print(json.dumps({"version": torch.__version__, "threads": torch.get_num_threads()}))
 """
 
 
@@ -87,18 +86,7 @@ def _torch(home: Home) -> Iterator[Finding]:
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         yield Finding("torch", "bad", f"It cannot be loaded: {error}", INSTALL_AGAIN)
         return
-    present = [name for name in ("cuda", "mps") if facts[name]] or ["cpu"]
     yield Finding("torch", "ok", f"{facts['version']}, {facts['threads']} threads")
-    wanted = _settings(home).device
-    if wanted in ("auto", "cpu", *present):
-        yield Finding("device", "ok", f"{', '.join(present)} (setting: {wanted})")
-    else:
-        yield Finding(
-            "device",
-            "bad",
-            f"The setting “{wanted}” is not there; found: {', '.join(present)}.",
-            "Set device: auto.",
-        )
 
 
 def _home(home: Home) -> Iterator[Finding]:
@@ -165,7 +153,10 @@ def _engine(home: Home) -> Iterator[Finding]:
     else:
         worker = facts["worker"]
         level = "bad" if worker["state"] == "stopped" else "ok"
-        sentence = f"{facts['version']} runs as process {facts['pid']}, its worker is {worker['state']}."
+        device = f" on {worker['device']}" if worker["device"] else ""
+        sentence = (
+            f"{facts['version']} runs as process {facts['pid']}, its worker is {worker['state']}{device}."
+        )
         yield Finding("engine", level, sentence, f"See {home.logs / 'worker.log'}." if level == "bad" else "")
     for name in ("engine.log", "worker.log"):
         yield _log(home.logs / name)
@@ -183,15 +174,15 @@ def _log(path: Path) -> Finding:
 
 
 def _gimp(home: Home) -> Iterator[Finding]:
-    profiles = gimp_profiles()
+    profiles = find_profiles(Path.home())
     if not profiles:
         yield Finding("GIMP", "warn", "No profile of GIMP 3 was found.", "Install GIMP 3 and start it once.")
     for profile in profiles:
-        problem = plugin_problem(profile)
+        problem = plugin_problem(profile.folder)
         if problem:
-            yield Finding("GIMP", "warn", f"{profile}: {problem}", INSTALL_AGAIN)
+            yield Finding("GIMP", "warn", f"{profile.folder}: {problem}", INSTALL_PLUGIN)
         else:
-            yield Finding("GIMP", "ok", f"{profile}: the plug-in is there.")
+            yield Finding("GIMP", "ok", f"{profile.folder}: the plug-in is there.")
 
 
 def _settings(home: Home) -> Settings:

@@ -157,17 +157,20 @@ def _write_edited(run: _Run, output: Path) -> Outcome:
 
 
 def _outcome(run: _Run, written: list[Path]) -> Outcome:
-    keys = {"number", "inversion", "box", "rect", "landmark_error", "mask_area", "from_cache", "edits"}
+    pictures = {"layer", "layer_mask", "generated", "invertibility_mask"}
+    warnings = [(face.number, face.warning) for face in run.faces if face.warning]
+    several = len(run.faces) > 1
+    notes = [*run.photo.notes, *(f"Face {n}: {text}" if several else text for n, text in warnings)]
     data = {
         "written": [str(path.absolute()) for path in written],
         "model": run.model,
-        "faces": [face.model_dump(mode="json", include=keys) for face in run.faces],
+        "faces": [face.model_dump(mode="json", exclude=pictures) for face in run.faces],
         "seconds": round(run.seconds, 3),
-        "notes": list(run.photo.notes),
+        "notes": notes,
     }
     faces = "1 face" if len(run.faces) == 1 else f"{len(run.faces)} faces"
     names = ", ".join(str(path) for path in written)
-    return Outcome(data, "\n".join([f"{faces}, {run.seconds:.1f} s. Written: {names}", *run.photo.notes]))
+    return Outcome(data, "\n".join([f"{faces}, {run.seconds:.1f} s. Written: {names}", *notes]))
 
 
 def _make_folder(folder: Path) -> None:

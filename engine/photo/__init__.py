@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError, features
 
 from engine.errors import PhotoTooLarge, PhotoUnreadable
-from engine.photo import exif
+from engine.photo import exif, jpeg
 from engine.photo.encoding import SUFFIXES, WITH_ALPHA, encode, output_format, profile_space, write_whole
 
 __all__ = ["LARGEST", "SUFFIXES", "Photo", "load_photo", "save_photo"]
@@ -36,9 +36,31 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }  # EXIF orientation → what makes it upright
 
+CONVERTED = ("CMYK", "LAB")  # layouts without an RGB of their own
+
 # TIFF tags that say something about the picture, not about how the file stores it.
 EXIF_DIRECTORY, GPS_DIRECTORY = 34665, 34853
 DESCRIPTIVE_TAGS = (270, 271, 272, 305, 306, 315, 316, 33432, EXIF_DIRECTORY, GPS_DIRECTORY)
+
+
+@dataclass(frozen=True)
+class Source:
+    """The file that a photograph was read from, and what tells whether it still is that file."""
+
+    path: Path
+    size: int
+    modified_ns: int
+
+    @classmethod
+    def of(cls, path: Path | str) -> Source:
+        facts = Path(path).stat()
+        return cls(Path(path).absolute(), facts.st_size, facts.st_mtime_ns)
+
+    def is_as_read(self) -> bool:
+        try:
+            return Source.of(self.path) == self
+        except OSError:
+            return False
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +74,7 @@ class Photo:
     dpi: pixels per inch, x and y, or None.
     grey16: [H,W] uint16, the original values of a grey 16-bit file, upright, or None.
     notes: sentences for the user about what working in 8-bit RGB loses.
+    source: the file, and its state when it was read.
     """
 
     pixels: np.ndarray
@@ -64,6 +87,7 @@ class Photo:
     dpi: tuple[float, float] | None
     grey16: np.ndarray | None
     notes: tuple[str, ...]
+    source: Source
 
     @property
     def is_grey(self) -> bool:
@@ -80,10 +104,11 @@ def load_photo(path: Path | str) -> Photo:
     """
     name = _printable(path)
     try:
+        source = Source.of(path)
         with Image.open(path, formats=READABLE) as image:
             if image.width * image.height > LARGEST:
                 raise _too_large(name)
-            return _read(image, name)
+            return _read(image, name, source)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_large(name) from error
     except (PhotoUnreadable, PhotoTooLarge, MemoryError):
@@ -101,8 +126,10 @@ def load_photo(path: Path | str) -> Photo:
 def save_photo(photo: Photo, pixels: np.ndarray, path: Path | str) -> None:
     """Write new pixels in place of a photograph's own, with its transparency, EXIF and colour profile.
 
-    The file appears whole or not at all. PNG, TIFF, WebP and BMP keep every pixel; JPEG is written at quality
-    95, 4:4:4. EXIF is kept but for its orientation (the pixels are upright) and its thumbnail (of the old ones).
+    The file appears whole or not at all. Where no pixel has changed and the type is the photograph's own, it is
+    the photograph's file, byte for byte. PNG, TIFF, WebP and BMP keep every pixel. JPEG from JPEG is encoded as
+    the photograph was (see `engine.photo.jpeg`), from other types at quality 95, 4:4:4. EXIF is kept but for its
+    orientation (the pixels are upright) and its thumbnail (of the old ones).
 
     Args:
         photo: as it was read.
@@ -116,12 +143,21 @@ def save_photo(photo: Photo, pixels: np.ndarray, path: Path | str) -> None:
     if pixels.dtype != np.uint8 or pixels.shape != photo.pixels.shape:
         raise ValueError(f"expected uint8 {photo.pixels.shape}, not {pixels.dtype} {pixels.shape}")
     kind = output_format(Path(path), photo.format)
-    image = _to_image(photo, pixels, kind)
-    data = encode(image, kind, exif.upright(photo.exif), photo.icc_profile, photo.dpi)
-    write_whole(Path(os.path.realpath(path)), data)
+    target = Path(os.path.realpath(path))
+    changed = (pixels != photo.pixels).any(-1)
+    is_own = kind == ("JPEG" if photo.format == "MPO" else photo.format) and photo.source.is_as_read()
+    if is_own and photo.orientation == 1 and photo.mode not in CONVERTED and not changed.any():
+        write_whole(target, photo.source.path.read_bytes())
+        return
+    image, how = _to_image(photo, pixels, kind), None
+    if is_own and kind == "JPEG":
+        turn = TURNS.get(photo.orientation)
+        alike = jpeg.like_source(photo.source.path, image, changed, photo.orientation, turn)
+        image, how = alike or (image, None)
+    write_whole(target, encode(image, kind, exif.upright(photo.exif), photo.icc_profile, photo.dpi, how))
 
 
-def _read(image: Image.Image, name: str) -> Photo:
+def _read(image: Image.Image, name: str, source: Source) -> Photo:
     """Decode an opened file."""
     kind, mode = image.format or "", image.mode
     sixteen = mode.startswith("I;16") or ";16" in repr(getattr(image, "tile", ""))  # the decoder's layout
@@ -132,7 +168,7 @@ def _read(image: Image.Image, name: str) -> Photo:
     # Pillow turns TIFFs upright by itself, and then no longer tells their orientation.
     turn = image.getexif().get(exif.ORIENTATION, 1) if kind == "TIFF" else orientation
     upright = image.transpose(TURNS[turn]) if turn in TURNS else image
-    if mode in ("CMYK", "LAB"):
+    if mode in CONVERTED:
         upright, profile = _through_profile(upright, profile), None
         notes.append(f"The photograph's {mode} colours were converted to sRGB.")
     elif sixteen:
@@ -140,7 +176,7 @@ def _read(image: Image.Image, name: str) -> Photo:
     rgb, alpha, grey16 = _to_rgb(upright, name)
     return Photo(
         pixels=rgb, alpha=alpha, format=kind, mode=mode, orientation=orientation, exif=block,
-        icc_profile=profile, dpi=_dpi_of(image), grey16=grey16, notes=tuple(notes),
+        icc_profile=profile, dpi=_dpi_of(image), grey16=grey16, notes=tuple(notes), source=source,
     )  # fmt: skip
 
 

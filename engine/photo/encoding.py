@@ -25,6 +25,7 @@ SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     "WEBP": {"lossless": True, "exact": True},
     "BMP": {},
 }
+GREY = {"L", "LA", "I;16"}
 WITH_ALPHA = {"PNG", "TIFF", "WEBP"}
 LONGEST = {"JPEG": 65_500, "WEBP": 16_383}  # pixels
 JPEG_EXIF_LIMIT = 65_533 - len(exif.PREFIX)
@@ -54,12 +55,14 @@ def encode(
     block: bytes = b"",
     profile: bytes | None = None,
     dpi: tuple[float, float] | None = None,
+    how: dict[str, Any] | None = None,
 ) -> memoryview:
     """A file of type `kind` as bytes.
 
     Args:
         block: EXIF without its prefix. profile: ICC; written if it is for the image's kind of colours. Both are
             left out where the type cannot hold them, or where they are so damaged that the encoder stumbles.
+        how: Pillow's options in place of the usual ones.
 
     Raises:
         BadRequest: longer than the type allows.
@@ -67,11 +70,11 @@ def encode(
     longest = LONGEST.get(kind)
     if longest and max(image.size) > longest:
         raise BadRequest(f"A {kind} file holds {longest} pixels in a row at most.", "Use .png or .tif.")
-    options = dict(SAVE_OPTIONS[kind])
+    options = dict(SAVE_OPTIONS[kind] if how is None else how)
     if dpi:
         options["dpi"] = dpi
     metadata: dict[str, Any] = {}
-    if profile and profile_space(profile) == ("GRAY" if image.mode[0] in "LI" else "RGB"):
+    if profile and profile_space(profile) == ("GRAY" if image.mode in GREY else "RGB"):
         metadata["icc_profile"] = profile
     if block and (kind != "JPEG" or len(block) <= JPEG_EXIF_LIMIT):
         metadata["exif"] = exif.PREFIX + block
@@ -91,7 +94,7 @@ def profile_space(profile: bytes) -> str:
     return profile[16:20].decode("ascii", "replace").strip()
 
 
-def write_whole(path: Path, data: memoryview) -> None:
+def write_whole(path: Path, data: bytes | memoryview) -> None:
     """Write a file beside its place, then rename it; an existing file keeps its permissions."""
     part = path.with_name(f".{secrets.token_hex(8)}.part")
     try:

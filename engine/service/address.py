@@ -34,9 +34,14 @@ class Connection:
 
     def write(self, path: Path) -> None:
         """Atomically, and 0600 from the first byte."""
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-            json.dump(asdict(self), file)
-        Path(file.name).replace(path)
+        descriptor, part = tempfile.mkstemp(dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(asdict(self), file)
+            Path(part).replace(path)
+        except BaseException:
+            Path(part).unlink(missing_ok=True)
+            raise
 
 
 def check_private(home: Home) -> None:

@@ -171,7 +171,7 @@ def _add_inversions(app: FastAPI, engine: Engine) -> None:
         return InversionInfo.model_validate(await engine.bench.check_inversion(await request.body()))
 
 
-async def _read(stream: AsyncIterator[bytes], expected: int) -> bytes:
+async def _read(stream: AsyncIterator[bytes], expected: int) -> bytearray:
     """Exactly `expected` bytes; what is too long or too short is refused without keeping it."""
     pixels = bytearray()
     async for chunk in stream:
@@ -180,7 +180,7 @@ async def _read(stream: AsyncIterator[bytes], expected: int) -> bytes:
         pixels += chunk
     if len(pixels) < expected:
         raise BadRequest(f"{len(pixels)} of the {expected} bytes that belong to the picture were sent.")
-    return bytes(pixels)
+    return pixels
 
 
 def _file(path: FilePath, headers: dict[str, str]) -> FileResponse:

@@ -35,13 +35,14 @@ class Engine:
         self.boot_id = uuid.uuid4().hex
         self.spool = Spool(home.spool)
         self.bench = Bench(commands.worker, home)
-        self.jobs = Jobs(home, self.bench, commands.dialog)
+        self.jobs = Jobs(home, self.bench, commands.dialog, settings.inversions_megabytes * 1_000_000)
         self.stopping = asyncio.Event()
         self._idle_seconds = settings.idle_seconds
         self._born = self._last_request = time.monotonic()
 
     def start(self) -> None:
         self.spool.clear()
+        self.jobs.trim()
         self.bench.start()
 
     def stop(self) -> None:

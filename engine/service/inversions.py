@@ -1,4 +1,4 @@
-"""The cache of inversions as the service sees it: files to list and to hand out. No tensors here.
+"""The cache of inversions as the service sees it: files to list, to hand out, to limit. No tensors here.
 
 A file is `inversions/ID.safetensors`. Of its content only the JSON header is read (safetensors: an 8-byte
 little-endian length, then the header, whose `__metadata__` names the model); what comes in from
@@ -11,6 +11,8 @@ import contextlib
 import json
 import re
 import struct
+import time
+from collections.abc import Collection
 from pathlib import Path
 
 from engine.errors import InversionDamaged, InversionMissing
@@ -18,6 +20,8 @@ from engine.messages import InversionInfo
 from engine.paths import Home, inside
 
 MAX_HEADER = 1 << 20
+DAMAGED_SECONDS = 7 * 86_400
+STRAY_SECONDS = 86_400
 _ID = re.compile(r"[0-9a-f]{64}")
 
 
@@ -37,6 +41,30 @@ def inversion_file(home: Home, identity: str) -> Path:
     if not path.is_file():
         raise InversionMissing("This inversion is not in the engine's cache.", "Invert the photograph again.")
     return path
+
+
+def trim_inversions(home: Home, limit_bytes: int, keep: Collection[str] = ()) -> None:
+    """Remove the inversions that were not used for longest until the rest fits (0: all fit), but none in `keep`.
+
+    They are somebody's face in numbers and not to gather without end. What was set aside as damaged goes after
+    a week, what a writer that was killed left after a day.
+    """
+    now, facts = time.time(), {}
+    for path in home.inversions.iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            facts[path] = path.stat()
+    for path, state in facts.items():
+        age = now - state.st_mtime
+        if (path.suffix == ".damaged" and age > DAMAGED_SECONDS) or (not path.suffix and age > STRAY_SECONDS):
+            path.unlink(missing_ok=True)
+    files = sorted((p for p in facts if p.suffix == ".safetensors"), key=lambda p: facts[p].st_mtime)
+    total = sum(facts[path].st_size for path in files)
+    for path in files:
+        if not limit_bytes or total <= limit_bytes:
+            break
+        if path.stem not in keep:
+            total -= facts[path].st_size
+            path.unlink(missing_ok=True)
 
 
 def _describe(path: Path) -> InversionInfo:

@@ -32,6 +32,7 @@ from engine.messages import (
 from engine.paths import Home
 from engine.service.bench import Bench, Priority
 from engine.service.dialogs import Dialog
+from engine.service.inversions import trim_inversions
 from engine.service.refusals import Refusal
 from engine.spool import Spool
 
@@ -66,6 +67,11 @@ class Job:
     def pictures(self) -> set[str]:
         """The pictures that it needs to stay."""
         return {request.picture for request in (self.request, self.accepted) if request}
+
+    def inversions(self) -> set[str]:
+        """The inversions that it needs to stay."""
+        named = (getattr(request, "inversions", []) for request in (self.request, self.accepted))
+        return {identity for identities in named for identity in identities}
 
     def report(self, fraction: float, message: str) -> None:
         """A progress of the work itself; the time left follows from the time it took so far."""
@@ -108,11 +114,12 @@ class Job:
 class Jobs:
     """All jobs that live, and the last that ended."""
 
-    def __init__(self, home: Home, bench: Bench, dialog_command: list[str]) -> None:
+    def __init__(self, home: Home, bench: Bench, dialog_command: list[str], inversions_bytes: int) -> None:
         self._home = home
         self._spool = Spool(home.spool)
         self._bench = bench
         self._dialog_command = dialog_command
+        self._inversions_bytes = inversions_bytes
         self._live: dict[str, Job] = {}
         self._ended: OrderedDict[str, Job] = OrderedDict()
         self._afterwards: set[asyncio.Task[None]] = set()
@@ -153,6 +160,14 @@ class Jobs:
             raise Refusal(409, BadRequest("No dialog is waiting for this answer."))
         job.answered.set_result(answer)
 
+    def trim(self) -> None:
+        """Keep spool and cache small, but for what live jobs need. From any thread."""
+        keep = {identity for job in self.live for identity in (*job.pictures(), *job.inversions())}
+        with contextlib.suppress(OSError):
+            self._spool.trim(SPOOL_BYTES, keep)
+        with contextlib.suppress(OSError):
+            trim_inversions(self._home, self._inversions_bytes, keep)
+
     async def stop(self) -> None:
         """Cancel all jobs and wait until their dialogs have gone."""
         tasks = [job.task for job in self.live if job.task]
@@ -184,7 +199,7 @@ class Jobs:
         self._ended[job.id] = job
         if len(self._ended) > REMEMBERED:
             self._ended.popitem(last=False)
-        self._later(asyncio.to_thread(self._trim))
+        self._later(asyncio.to_thread(self.trim))
 
     async def _work(self, job: Job, request: Work) -> Done:
         preview = isinstance(request, EditRequest) and request.preview is not None
@@ -208,14 +223,6 @@ class Jobs:
             return await self._work(job, job.accepted) if job.accepted else Cancelled()
         finally:
             self._later(_ended(dialog, closed))
-
-    def _trim(self) -> None:
-        """Keep the spool small; what live jobs need counts as new."""
-        for picture in {picture for job in self.live for picture in job.pictures()}:
-            with contextlib.suppress(OSError, LikenessError):
-                self._spool.path(picture).touch()
-        with contextlib.suppress(OSError):
-            self._spool.trim(SPOOL_BYTES)
 
     def _later(self, work: Any) -> None:
         task = asyncio.ensure_future(work)

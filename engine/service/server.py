@@ -89,6 +89,10 @@ async def _serve(
         up = asyncio.create_task(server.up.wait())
         await asyncio.wait({up, serving}, return_when=asyncio.FIRST_COMPLETED)
         up.cancel()
+        if serving.done():  # it cannot listen
+            raise EngineUnavailable("The engine's socket cannot be listened at.", "See logs/engine.log.") from (
+                serving.exception()
+            )
         connection.write(home.connection_file)
         on_ready(socket_path)
         await engine.until_stopped()
@@ -96,7 +100,8 @@ async def _serve(
         engine.stop()
         await engine.end()
         server.should_exit = True
-        await serving
+        await asyncio.wait({serving})
+    serving.result()
 
 
 def _acquired(lock: filelock.BaseFileLock, home: Home) -> bool:

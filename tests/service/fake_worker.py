@@ -98,9 +98,10 @@ def _result(request: WorkRequest, spool: Spool, edits: dict[str, float]) -> Mess
         generated=spool.add(layer),
         invertibility_mask=spool.add(255 - half),
         landmark_error=0.01,
-        mask_area=0.5,
+        invertibility_mask_area=0.5,
         from_cache=False,
         edits=edits,
+        warning="The face fits badly." if edits.get("age", 0) < -1 else "",
     )
     kind = InvertResult if request.kind == "invert" else EditResult
     return kind(model="default", faces=[face])

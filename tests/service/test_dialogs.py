@@ -138,3 +138,17 @@ def test_program_is_missing(home: Home) -> None:
     problem = Run(client, dialog(client, "wait")).wait()
     assert isinstance(problem, EngineProblem)
     assert problem.code == "dialog_lost"
+
+
+def test_an_open_dialog_keeps_its_picture(home: Home) -> None:
+    """However large the pictures of others are."""
+    client = start(home, deadlines=QUICK | {"engine.service.jobs.SPOOL_BYTES": 0})
+    request = dialog(client, "wait")
+    run = Run(client, request)
+    opened(home)
+    other = client.send_picture(2, 2, "RGBA u8", bytes(16))["id"]
+    client.run({"kind": "detect", "picture": other}, lambda event: None)
+    wait_until(lambda: not (home.spool / f"{other}.raw").exists())
+    assert client.fetch_picture(request["picture"])[0]["id"] == request["picture"]
+    client.cancel(run.job)
+    run.wait()

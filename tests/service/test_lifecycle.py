@@ -15,7 +15,7 @@ import pytest
 
 from engine.errors import EngineUnavailable
 from engine.paths import Home
-from engine.service.address import check_private
+from engine.service.address import Connection, check_private
 from plugin.likeness.client import Client, EngineProblem
 from plugin.likeness.launch import ensure_engine
 from tests.service.engines import Run, command, connection, edit, kill, lives, start, start_process, wait_until
@@ -218,3 +218,39 @@ def test_lock_held_by_a_silent_process(home: Home) -> None:
         said = silent.communicate(timeout=10)[1]
     assert silent.returncode == 1
     assert b"does not answer" in said
+
+
+def test_socket_that_cannot_be_listened_at(home: Home) -> None:
+    program = """
+import sys
+from engine.paths import Home
+from engine.service import address, server
+bind = address.bind
+def closed(home):
+    sock, path = bind(home)
+    sock.close()
+    return sock, path
+address.bind = closed
+try:
+    server.serve(Home.from_environment())
+except server.EngineUnavailable as error:
+    print(error, file=sys.stderr)
+    sys.exit(1)
+"""
+    process = start_process(home, [sys.executable, "-c", program])
+    said = process.communicate(timeout=20)[1]
+    assert process.returncode == 1
+    assert b"cannot be listened at" in said
+    assert b"Traceback" not in said
+    assert not home.connection_file.exists()
+    start(home)  # the lock is free
+
+
+def test_connection_file_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(json, "dump", full)
+    with pytest.raises(OSError, match="No space"):
+        Connection("unix:/x", "token", 1, "0", "0", 1).write(tmp_path / "engine.json")
+    assert list(tmp_path.iterdir()) == []
