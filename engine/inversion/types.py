@@ -11,7 +11,7 @@ The file (format version 1) is safetensors; later versions only add keys:
     invertibility_mask     uint8 [S, S]         m · 255, composed
     alignment_flow         float16 [2, S, S]    crop units
 
-with one metadata entry, `likeness`: a JSON object of `format`, `version`, `id`, `model`, `model_digest`, `refine_steps`,
+with one metadata entry, `likeness`: a JSON object of `format`, `version`, `id`, `method`, `model`, `model_digest`, `refine_steps`,
 `landmark_error`, `box`. (One entry, because safetensors writes several in any order.)
 Per-scale masks and flows of a trained SAMM go beside the composed ones as `invertibility_mask.32` and so on.
 
@@ -39,6 +39,7 @@ from engine.faces.crop import CropGeometry
 
 FORMAT = "likeness-inversion"
 VERSION = 1
+METHOD = 1  # raised whenever refine, alignment or detection come to find something else
 CROP_SIZE = 512
 MAP_SIZE = 256  # S, of mask and flow
 FARTHEST = 1e6  # pixels; nothing of a photograph lies farther away
@@ -64,15 +65,18 @@ class Inversion:
     invertibility_mask: torch.Tensor  # float [S,S] in [0,1], of 8 bits
     alignment_flow: torch.Tensor  # float32 [2,S,S], of half precision
     landmark_error: float
+    method: int = METHOD
 
     @property
     def id(self) -> str:
-        return inversion_id(self.model_digest, self.crop, self.geometry, self.refine_steps)
+        return inversion_id(self.model_digest, self.crop, self.geometry, self.refine_steps, self.method)
 
 
-def inversion_id(model_digest: str, crop: np.ndarray, geometry: CropGeometry, refine_steps: int) -> str:
+def inversion_id(
+    model_digest: str, crop: np.ndarray, geometry: CropGeometry, refine_steps: int, method: int = METHOD
+) -> str:
     """The hash of what goes into an inversion: so one that was made before is found before it is made again."""
-    digest = hashlib.sha256(f"{FORMAT} {VERSION} {model_digest} {refine_steps}\n".encode())
+    digest = hashlib.sha256(f"{FORMAT} {VERSION} {method} {model_digest} {refine_steps}\n".encode())
     digest.update(geometry.to_tensor().numpy().tobytes())
     digest.update(np.ascontiguousarray(crop).tobytes())
     return digest.hexdigest()
@@ -97,6 +101,7 @@ def to_bytes(inversion: Inversion) -> bytes:
         "format": FORMAT,
         "version": VERSION,
         "id": inversion.id,
+        "method": inversion.method,
         "model": inversion.model,
         "model_digest": inversion.model_digest,
         "refine_steps": inversion.refine_steps,
@@ -132,6 +137,7 @@ def from_bytes(data: bytes) -> Inversion:
             invertibility_mask=mask,
             alignment_flow=flow,
             landmark_error=float(facts["landmark_error"]),
+            method=int(facts["method"]),
         )
         _check_ranges(inversion)
         if inversion.id != facts["id"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from collections.abc import Callable
@@ -64,9 +65,13 @@ def test_the_same_inversion_has_the_same_bytes(inversion: Inversion) -> None:
     assert to_bytes(inversion) == to_bytes(from_bytes(to_bytes(inversion)))
 
 
-def test_it_fits_a_parasite_when_the_crop_is_a_photograph(inversion: Inversion) -> None:
-    import dataclasses
+def test_another_method_is_another_inversion_and_still_read(inversion: Inversion) -> None:
+    older = dataclasses.replace(inversion, method=0)
+    assert older.id != inversion.id
+    assert from_bytes(to_bytes(older)).id == older.id
 
+
+def test_it_fits_a_parasite_when_the_crop_is_a_photograph(inversion: Inversion) -> None:
     smooth = np.linspace(0, 255, CROP_SIZE).astype(np.uint8)
     crop = np.broadcast_to(smooth[None, :, None], (CROP_SIZE, CROP_SIZE, 3)).copy()
     assert len(to_bytes(dataclasses.replace(inversion, crop=crop))) * 4 / 3 < 4_000_000
