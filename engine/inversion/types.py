@@ -11,8 +11,8 @@ The file (format version 1) is safetensors; later versions only add keys:
     invertibility_mask     uint8 [S, S]         m · 255, composed
     alignment_flow         float16 [2, S, S]    crop units
 
-with one metadata entry, `likeness`: a JSON object of `format`, `version`, `id`, `method`, `model`, `model_digest`, `refine_steps`,
-`landmark_error`, `box`. (One entry, because safetensors writes several in any order.)
+with one metadata entry, `likeness`: a JSON object of `format`, `version`, `id`, `method`, `model`, `model_digest`,
+`refine_steps`, `landmark_error`, `box`. (One entry, because safetensors writes several in any order.)
 Per-scale masks and flows of a trained SAMM go beside the composed ones as `invertibility_mask.32` and so on.
 
 *Convention.* The invertibility mask is 1 (255) where the generator cannot make the pixel: it stays the photograph's.
