@@ -39,6 +39,7 @@ class EditState(DialogState):
         self.directions: tuple[DirectionInfo, ...] = ()
         self.edits: dict[str, float] = {k: v for k, v in request.edits.items() if v}
         self.unknown: tuple[str, ...] = ()
+        self.weakened: tuple[str, ...] = ()
         self.search = ""
         self.closed: set[str] = set()
         self.afresh = False
@@ -53,11 +54,15 @@ class EditState(DialogState):
     # --- sliders ------------------------------------------------------------------------------------------
 
     def directions_arrived(self, found: DirectionList, device: str = "") -> None:
-        """The model's sliders. Edits that it does not know are left out and named in `unknown`."""
+        """The model's sliders. Edits that it does not know are left out and named in `unknown`, those that go
+        further than it does are brought to its end and named in `weakened`, by their labels."""
         self.directions = tuple(found.directions)
         names = {d.name for d in self.directions}
         self.unknown = tuple(name for name in self.edits if name not in names)
-        self.edits = {k: v for k, v in self.edits.items() if k in names}
+        brought = {d: self.edits[d.name] for d in self.directions if d.name in self.edits}
+        self.weakened = tuple(d.label for d, value in brought.items() if self._within(d, value) != value)
+        within = {d.name: self._within(d, value) for d, value in brought.items()}
+        self.edits = {name: value for name, value in within.items() if value}
         groups = list(dict.fromkeys(d.group for d in self.directions))
         if len(self.directions) > ALL_OPEN:
             busy = {d.group for d in self.directions if d.name in self.edits}
@@ -68,12 +73,8 @@ class EditState(DialogState):
         return self.edits.get(name, 0.0)
 
     def reach(self, direction: DirectionInfo) -> tuple[float, float]:
-        """The slider's ends: the model's, widened to a value that was brought along."""
-        value = self.value(direction.name)
-        return (
-            max(-LIMIT, min(direction.minimum, value, 0.0)),
-            min(LIMIT, max(direction.maximum, value, 0.0)),
-        )
+        """The slider's ends: the model's, which the engine goes by; 0 is always within."""
+        return max(-LIMIT, min(direction.minimum, 0.0)), min(LIMIT, max(direction.maximum, 0.0))
 
     def groups(self) -> list[SliderGroup]:
         """What the panel shows: while something is sought, only what fits, and nothing closed."""
@@ -103,7 +104,10 @@ class EditState(DialogState):
 
     def move(self, name: str, value: float) -> None:
         """A slider is at `value`."""
-        value = round(max(-LIMIT, min(LIMIT, value)) / STEP) * STEP
+        direction = next((d for d in self.directions if d.name == name), None)
+        if direction is None:
+            return
+        value = self._within(direction, round(value / STEP) * STEP)
         if abs(value - self.value(name)) < STEP / 2:
             return
         if self._moving != name:
@@ -165,6 +169,7 @@ class EditState(DialogState):
             return None
         return EditRequest(
             picture=self.request.picture,
+            face=self.request.face,
             refine_steps=self.request.refine_steps,
             model=self.request.model,
             inversions=self.request.inversions,
@@ -187,6 +192,10 @@ class EditState(DialogState):
         self._enter(Stage.LOOKING)
 
     # --- inside -------------------------------------------------------------------------------------------
+
+    def _within(self, direction: DirectionInfo, value: float) -> float:
+        least, most = self.reach(direction)
+        return max(least, min(most, value))
 
     def _sought(self, words: list[str]) -> list[DirectionInfo]:
         """Sliders with all words in their own name or hint; if there are none, those of a group called so."""

@@ -90,8 +90,8 @@ class EditWindow(DialogWindow):
         self.sliders.setVisible(state.is_described and state.stage is not Stage.BROKEN)
         self.sliders.setEnabled(state.can_apply)
         self.waiting.setVisible(not broken and not state.can_apply)
-        self.unknown.setText(_left_out(state.unknown))
-        self.unknown.setVisible(bool(state.unknown) and state.is_described)
+        self.unknown.setText(" ".join(filter(None, (_left_out(state.unknown), _weakened(state.weakened)))))
+        self.unknown.setVisible(bool(self.unknown.text()) and state.is_described)
         self._show_undo()
 
     def _show_undo(self) -> None:
@@ -151,3 +151,8 @@ class EditWindow(DialogWindow):
 def _left_out(unknown: tuple[str, ...]) -> str:
     names = ", ".join(f"“{name}”" for name in unknown)
     return f"Left out: {names}. This model has no slider of that name." if unknown else ""
+
+
+def _weakened(labels: tuple[str, ...]) -> str:
+    names = ", ".join(f"“{label}”" for label in labels)
+    return f"As far as this model goes, and less than asked for: {names}." if labels else ""

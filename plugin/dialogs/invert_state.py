@@ -7,8 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from engine.messages import DialogRequest, InvertRequest
+from engine.settings import Settings
 from plugin.dialogs.layers import FaceLayers
 from plugin.dialogs.state import DialogState, Stage, Topic, View
+
+USUAL_STEPS = Settings.refine_steps
 
 
 @dataclass(frozen=True)
@@ -19,9 +22,9 @@ class Preset:
 
 
 PRESETS = (
-    Preset("Fast", 60, "A first look: the likeness is rough, the mask a little wide."),
-    Preset("Balanced", 160, "Good for most photographs."),
-    Preset("Best", 400, "The closest likeness and the tightest mask; more than twice as long as Balanced."),
+    Preset("Fast", 30, "Quicker; the colours agree less with the photograph."),
+    Preset("Balanced", USUAL_STEPS, "The default."),
+    Preset("Best", 200, "Takes longer; the colours agree best."),
 )
 
 
@@ -32,7 +35,10 @@ class InvertState(DialogState):
     result_name = "Inverted"
 
     def __init__(
-        self, request: DialogRequest, usual_steps: int = 160, clock: Callable[[], float] = time.monotonic
+        self,
+        request: DialogRequest,
+        usual_steps: int = USUAL_STEPS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(request, clock)
         self._usual_steps = usual_steps

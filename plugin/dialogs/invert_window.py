@@ -92,7 +92,7 @@ def _card(layers: FaceLayers, alone: bool) -> QFrame:
 
 def findings(layers: FaceLayers) -> list[str]:
     """What a person wants to know of an inversion, in words."""
-    stays = f"{layers.mask_area * 100:.0f} % stays the photograph’s"
+    stays = f"{layers.invertibility_mask_area * 100:.0f} % stays the photograph’s"
     fits = f"features fit to within {layers.landmark_error * 100:.1f} %"
     known = ["known from before"] if layers.from_cache else []
     return [stays, fits, *known]

@@ -36,7 +36,7 @@ class FaceLayers:
     shows: np.ndarray
     generated: np.ndarray
     landmark_error: float
-    mask_area: float
+    invertibility_mask_area: float
     from_cache: bool
     edits: dict[str, float]
 
@@ -99,7 +99,7 @@ class Fetcher:
             shows=shows,
             generated=self.rgba(client, face.generated.id),
             landmark_error=face.landmark_error,
-            mask_area=face.mask_area,
+            invertibility_mask_area=face.invertibility_mask_area,
             from_cache=face.from_cache,
             edits=dict(face.edits),
         )

@@ -1,4 +1,4 @@
-"""Opens a dialog: the application, its look, the window above GIMP, the event loop."""
+"""Opens a dialog: the application, its look, the window above all others, the event loop."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ from PyQt5.QtCore import (
     QtMsgType,
     qInstallMessageHandler,
 )
-from PyQt5.QtGui import QWindow
 from PyQt5.QtWidgets import QApplication
-from PyQt5.sip import voidptr
 
 from engine.messages import DialogRequest
 from engine.paths import Home
@@ -29,8 +27,6 @@ from plugin.dialogs.lane import Engine
 from plugin.dialogs.palette import Tones, dress, tones_of
 from plugin.dialogs.session import Session
 from plugin.dialogs.window import DialogWindow
-
-PARENT = "LIKENESS_PARENT_WINDOW"
 
 _said: deque[str] = deque(maxlen=10)
 
@@ -48,13 +44,12 @@ def open_dialog(
     tones = tones_of(app, {**os.environ, **request.environment})
     dress(app, tones)
     window = make_window(request, job, connect, home, usual_steps, tones)
-    parent = _keep_above(window, request.environment.get(PARENT) or os.environ.get(PARENT, ""))
+    window.setWindowFlag(Qt.WindowType.WindowStaysOnTopHint)  # a click on GIMP would hide it
     window.closed.connect(app.quit)
     window.show()
     window.session.start()
     app.exec_()
     window.settings.sync()
-    del parent
     if not window.abandon():  # a thread still waits for the engine: nobody needs its answer
         sys.stderr.flush()
         os._exit(0)
@@ -76,20 +71,6 @@ def make_window(
         return EditWindow(edit, Session(edit, job, connect), tones, settings)
     invert = InvertState(request, usual_steps)
     return InvertWindow(invert, Session(invert, job, connect), tones, settings)
-
-
-def _keep_above(window: DialogWindow, parent: str) -> QWindow | None:
-    """Above GIMP's window when its X11 id is known, else above everything. The result is to be kept alive."""
-    if parent.isdecimal() and QApplication.platformName() == "xcb":
-        window.setWindowFlag(Qt.WindowType.Dialog)  # Qt tells X11 of transient parents of dialogs only
-        window.setWindowFlag(Qt.WindowType.WindowMaximizeButtonHint)
-        window.create()
-        gimp, own = QWindow.fromWinId(voidptr(int(parent))), window.windowHandle()
-        if gimp is not None and own is not None:
-            own.setTransientParent(gimp)
-            return gimp
-    window.setWindowFlag(Qt.WindowType.WindowStaysOnTopHint)
-    return None
 
 
 def _qt_says(kind: QtMsgType, context: QMessageLogContext, text: str | None) -> None:

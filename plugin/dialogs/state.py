@@ -175,12 +175,8 @@ class DialogState:
         if not self.faces:
             self.failed(_no_face())
             return
-        asked = self.request.face
-        if asked and asked not in {f.number for f in self.faces}:
-            self.tell(Topic.FACES)
-            self.failed(_no_such_face(asked, len(self.faces)))
-            return
-        self.choice = asked or self.faces[0].number
+        numbers = [f.number for f in self.faces]
+        self.choice = self.request.face if self.request.face in numbers else numbers[0]
         self.tell(Topic.FACES)
         self._enter(Stage.READY if self.complete else Stage.INVERTING)
 
@@ -279,10 +275,5 @@ def _no_face() -> Problem:
     return Problem(
         "no_face",
         "No face was found in this layer.",
-        "Use a layer that shows a face from the front or a little from the side, at least 40 pixels wide.",
+        "Use a layer that shows a face from the front or a little from the side, at least 12 pixels wide.",
     )
-
-
-def _no_such_face(asked: int, found: int) -> Problem:
-    faces = "one face was" if found == 1 else f"{found} faces were"
-    return Problem("no_face", f"There is no face {asked}: {faces} found.", "Pick one above the picture.")

@@ -19,12 +19,17 @@ gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
 from gi.repository import Gegl, Gimp  # noqa: E402
 
-from . import parasite  # noqa: E402
+from . import compositing, parasite  # noqa: E402
 from .gimpfu_compat import Refusal  # noqa: E402
 from .job import MAX_PIXELS, MAX_SIDE, Face, Picture  # noqa: E402
 
 EIGHT_BIT = (Gimp.Precision.U8_NON_LINEAR, Gimp.Precision.U8_LINEAR, Gimp.Precision.U8_PERCEPTUAL)
-GEGL_FORMAT = {"RGBA u8": "R'G'B'A u8", "RGBA float": "R'G'B'A float", "Y u8": "Y u8"}
+GEGL_FORMAT = {
+    "RGBA u8": "R'G'B'A u8",
+    "RGBA float": "R'G'B'A float",
+    "Y u8": "Y u8",
+    compositing.LINEAR: "RGBA float",
+}
 
 
 @dataclass(frozen=True)
@@ -104,16 +109,18 @@ def add_faces(source: Source, faces: list[Face], model: str) -> list[Gimp.Layer]
     """Lay a layer for each face above the source, the first topmost, in one undo step. In an indexed image,
     which takes no such layer, that step begins with the conversion to RGB."""
     with _one_step(source.image):
-        if source.image.get_base_type() == Gimp.ImageBaseType.INDEXED:
-            source.image.convert_rgb()
-        layers = _prepared(source, faces, model)
+        _leave_palette(source.image)
+        known = mark(source.image) or parasite.new_mark()
+        layers = _prepared(source, faces, model, known)
         parent, position = source.layer.get_parent(), source.image.get_item_position(source.layer)
         _insert(source.image, [(layer, parent, position) for layer in reversed(layers)])
+        _mark(source.image, known)
     return layers
 
 
 def replace_face(source: Source, target: Gimp.Layer, face: Face, model: str) -> Gimp.Layer | None:
-    """Put a new edit in the place of a Likeness layer, in one undo step. Returns the layer that is there now.
+    """Put a new edit in the place of a Likeness layer, in one undo step, which begins as that of `add_faces`.
+    Returns the layer that is there now.
 
     All else of it stays: its place, offsets, mode, opacity, other parasites, and its layer mask, which may have
     been painted on. None when the layer has gone, or is no longer the size of the face.
@@ -124,18 +131,21 @@ def replace_face(source: Source, target: Gimp.Layer, face: Face, model: str) -> 
         raise Refusal(
             f"The pixels of “{target.get_name()}” are locked. Unlock them in the Layers dialog first."
         )
-    layer = target.copy()
-    try:
-        _fill(layer, source, face)
-        layer.set_name(parasite.layer_name(face.edits, face.number))
-        _remember(layer, source, face, model)
-    except BaseException:
-        layer.delete()
-        raise
     image = source.image
     with _one_step(image):
+        _leave_palette(image)
+        known = mark(image) or parasite.new_mark()
+        layer = target.copy()
+        try:
+            _fill(layer, source, face)
+            layer.set_name(parasite.layer_name(face.edits, face.number))
+            _remember(layer, source, face, model, known)
+        except BaseException:
+            layer.delete()
+            raise
         _insert(image, [(layer, target.get_parent(), image.get_item_position(target))])
         image.remove_layer(target)
+        _mark(image, known)
     return layer
 
 
@@ -153,15 +163,16 @@ def new_image(source: Source, faces: list[Face], model: str) -> list[Gimp.Layer]
     return add_faces(Source(image, photograph, picture, base, source.precision), faces, model)
 
 
-def _prepared(source: Source, faces: list[Face], model: str) -> list[Gimp.Layer]:
+def _prepared(source: Source, faces: list[Face], model: str, known: str) -> list[Gimp.Layer]:
     """The new layers, complete but not yet in the image."""
     layers = []
     try:
         for face in faces:
-            layers.append(_new_layer(source, face))
+            name = parasite.layer_name(face.edits, face.number)
+            layers.append(compositing.new_layer(source.layer, name, face.rect))
             _fill(layers[-1], source, face)
-            _add_mask(layers[-1], face.layer_mask)
-            _remember(layers[-1], source, face, model)
+            _add_layer_mask(layers[-1], face.layer_mask)
+            _remember(layers[-1], source, face, model, known)
     except BaseException:
         for layer in layers:
             layer.delete()
@@ -169,22 +180,19 @@ def _prepared(source: Source, faces: list[Face], model: str) -> list[Gimp.Layer]
     return layers
 
 
-def _new_layer(source: Source, face: Face) -> Gimp.Layer:
-    x, y, width, height = face.rect
-    name = parasite.layer_name(face.edits, face.number)
-    kind = source.layer.type_with_alpha()
-    layer = Gimp.Layer.new(source.image, name, width, height, kind, 100.0, Gimp.LayerMode.NORMAL)
-    layer.set_composite_space(Gimp.LayerColorSpace.RGB_PERCEPTUAL)
-    layer.set_blend_space(Gimp.LayerColorSpace.RGB_PERCEPTUAL)
-    _, left, top = source.layer.get_offsets()
-    layer.set_offsets(left + x, top + y)
-    return layer
+def _leave_palette(image: Gimp.Image) -> None:
+    if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
+        image.convert_rgb()
 
 
 def _fill(layer: Gimp.Layer, source: Source, face: Face) -> None:
     """The edited pixels, or, where nothing was edited, the photograph's own, bit for bit."""
     if face.layer is not None:
-        _set(layer, face.layer)
+        _set(layer, compositing.fitted(layer, source.layer, face.rect, face.layer))
+        return
+    if compositing.has_modes(layer):
+        own = compositing.copied(source.layer, face.rect, source.picture.format)
+        _set(layer, compositing.fitted(layer, source.layer, face.rect, own))
         return
     x, y, width, height = face.rect
     there, here = Gegl.Rectangle.new(x, y, width, height), Gegl.Rectangle.new(0, 0, width, height)
@@ -194,32 +202,42 @@ def _fill(layer: Gimp.Layer, source: Source, face: Face) -> None:
     layer.update(0, 0, width, height)
 
 
-def _add_mask(layer: Gimp.Layer, mask: Picture) -> None:
-    channel = layer.create_mask(Gimp.AddMaskType.WHITE)
-    layer.add_mask(channel)
-    _set(channel, mask)
+def _add_layer_mask(layer: Gimp.Layer, coverage: Picture) -> None:
+    layer_mask = layer.create_mask(Gimp.AddMaskType.WHITE)
+    layer.add_mask(layer_mask)
+    _set(layer_mask, coverage)
     layer.set_edit_mask(False)
 
 
-def _remember(layer: Gimp.Layer, source: Source, face: Face, model: str) -> None:
+def _remember(layer: Gimp.Layer, source: Source, face: Face, model: str, known: str) -> None:
     note = parasite.Note(
         id=face.id,
         inversion=face.inversion,
         edits=face.edits,
         face=face.number,
         model=model,
+        image=known,
         source=source.layer.get_tattoo(),
         size=(source.picture.width, source.picture.height),
         rect=face.rect,
     )
-    fitting = parasite.fitting(note)
-    if fitting is not note:
-        Gimp.message(
-            f"The inversion of face {face.number} is too large to be kept in its layer. The edit can be taken up "
-            "again on this machine only, as long as the engine has it in its cache."
-        )
+    _attach(layer, parasite.NAME, parasite.written(parasite.fitting(note)))
+
+
+def mark(image: Gimp.Image) -> str | None:
+    """What an image is told by: random, made with its first Likeness layer, kept in it. None: it has had none."""
+    found = image.get_parasite(parasite.IMAGE_NAME)
+    return parasite.read_mark(bytes(found.get_data())) if found else None
+
+
+def _mark(image: Gimp.Image, known: str) -> None:
+    if mark(image) != known:
+        _attach(image, parasite.IMAGE_NAME, known.encode("ascii"))
+
+
+def _attach(owner: Gimp.Image | Gimp.Layer, name: str, data: bytes) -> None:
     flags = Gimp.PARASITE_PERSISTENT | Gimp.PARASITE_UNDOABLE
-    layer.attach_parasite(Gimp.Parasite.new(parasite.NAME, flags, parasite.written(fitting)))
+    owner.attach_parasite(Gimp.Parasite.new(name, flags, data))
 
 
 def _insert(image: Gimp.Image, places: list[tuple]) -> None:

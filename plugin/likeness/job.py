@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +86,6 @@ class Work:
         result = client.run(request, lambda event: _tell(event, report))
         keep = _keeps_inversions(home)
         faces = [self._face(client, face, keep) for face in result["faces"]]
-        if self._note is not None and len(faces) == 1:  # the engine counts what it was given
-            faces = [replace(faces[0], number=self._note.face)]
         return Answer(result["model"], faces)
 
     def _known_inversion(self, client: Client, note: Note) -> str:

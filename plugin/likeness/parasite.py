@@ -1,10 +1,11 @@
 """What a Likeness layer remembers, so that its edit can be taken up again: one parasite, JSON in ASCII.
 
     {"format": 1, "id": "…64 hex digits", "inversion": "base64 of the inversion's safetensors, or null",
-     "edits": {"smile": 1.0}, "face": 1, "model": "default", "source": 7, "size": [640, 480],
-     "rect": [120, 80, 256, 256]}
+     "edits": {"smile": 1.0}, "face": 1, "model": "default", "image": "…32 hex digits", "source": 7,
+     "size": [640, 480], "rect": [120, 80, 256, 256]}
 
-`source` is the tattoo of the layer that holds the photograph, `size` that layer's width and height, `rect` the
+`image` tells the image by the mark that it carries itself, a parasite of the name `likeness-image`; `source` is the
+tattoo of the layer in it that holds the photograph, `size` that layer's width and height, `rect` the
 layer's place in it. A parasite comes out of a file that anyone may have written: `read` trusts nothing of it.
 What is inside the inversion the engine checks.
 """
@@ -16,12 +17,15 @@ import binascii
 import json
 import math
 import re
+import secrets
 from dataclasses import dataclass, replace
 
 NAME = "likeness-inversion"
+IMAGE_NAME = "likeness-image"
 FORMAT = 1
 MAX_BYTES = 4 * 2**20  # what GIMP keeps of one parasite without complaint
 MAX_STRENGTH = 10.0
+MARK = r"[0-9a-f]{32}"
 
 Rect = tuple[int, int, int, int]
 
@@ -39,6 +43,7 @@ class Note:
     edits: dict[str, float]
     face: int
     model: str
+    image: str
     source: int
     size: tuple[int, int]
     rect: Rect
@@ -47,6 +52,17 @@ class Note:
 def fitting(note: Note) -> Note:
     """The same note, without its inversion where that would pass `MAX_BYTES`."""
     return note if len(written(note)) < MAX_BYTES else replace(note, inversion=None)
+
+
+def new_mark() -> str:
+    """A mark for an image that has none."""
+    return secrets.token_hex(16)
+
+
+def read_mark(data: bytes) -> str | None:
+    """The mark in an image's parasite; None where there is no mark in it."""
+    text = data.decode("ascii", "replace")
+    return text if re.fullmatch(MARK, text) else None
 
 
 def written(note: Note) -> bytes:
@@ -58,6 +74,7 @@ def written(note: Note) -> bytes:
         "edits": note.edits,
         "face": note.face,
         "model": note.model,
+        "image": note.image,
         "source": note.source,
         "size": note.size,
         "rect": note.rect,
@@ -81,6 +98,7 @@ def read(data: bytes) -> Note:
         edits=_edits(content.get("edits")),
         face=_numbers(content, "face", 1, 0, 1000)[0],
         model=_matching(content, "model", r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"),
+        image=_matching(content, "image", MARK),
         source=_numbers(content, "source", 1, 0, 2**32 - 1)[0],
         size=_numbers(content, "size", 2, 1, 2**24),
         rect=_numbers(content, "rect", 4, -(2**24), 2**24),

@@ -33,6 +33,8 @@ from .waiting import attend
 FOLDER = Path(__file__).resolve().parent
 MENU = "<Image>/Filters/Likeness"
 ENGINES_OWN = -1  # refine-steps: what the settings say
+ENGINES_MODEL = ""  # likewise
+ANY_FACE = 0
 
 # What a window needs to know of the desktop; the engine passes nothing else on to its dialogs.
 DESKTOP = re.compile(
@@ -63,15 +65,19 @@ def edit(image, layer, face, refine_steps, model, edits):
 
 
 def invert_in_dialog(image, layer, face, refine_steps, model):
-    """Filters ▸ Likeness ▸ Invert Face…"""
-    return _in_dialog("invert", image, layer, _choice(face, refine_steps, model), {}, None)
+    """Filters ▸ Likeness ▸ Invert Face…
+
+    GIMP fills in what was remembered for “repeat”. Face and model belonged to another photograph: here they are
+    left aside, a person chooses in the dialog.
+    """
+    return _in_dialog("invert", image, layer, _choice(ANY_FACE, refine_steps, ENGINES_MODEL), {}, None)
 
 
 def edit_in_dialog(image, layer, face, refine_steps, model, edits):
-    """Filters ▸ Likeness ▸ Edit Face…"""
+    """Filters ▸ Likeness ▸ Edit Face…, which begins with the layer's own edit or with none: see above."""
     note = canvas.read_note(layer) if layer.is_layer() else None
-    begin = note.edits if note else _parsed(edits)
-    return _in_dialog("edit", image, layer, _choice(face, refine_steps, model, note), begin, note)
+    choice = _choice(ANY_FACE, refine_steps, ENGINES_MODEL, note)
+    return _in_dialog("edit", image, layer, choice, note.edits if note else {}, note)
 
 
 def _in_dialog(window, image, layer, choice, edits, note):
@@ -132,6 +138,11 @@ def _photograph(image: Gimp.Image, layer: Gimp.Layer, note: parasite.Note | None
     """The layer to read: the selected one, or that from which the selected Likeness layer was made."""
     if note is None:
         return layer
+    if canvas.mark(image) != note.image:
+        raise Refusal(
+            f"“{layer.get_name()}” was made from the photograph of another image. Select the layer with the "
+            "photograph in this one and edit the face anew."
+        )
     photograph = image.get_layer_by_tattoo(note.source)
     if photograph is None:
         raise Refusal(
@@ -165,7 +176,7 @@ def _parsed(edits: str) -> dict[str, float]:
 
 
 def _remembered(window: str, answer: Answer) -> dict[str, Any]:
-    """What “repeat” takes on: the edit that was accepted, and the model that made it."""
+    """What “repeat” takes on, and only that: the face and edit that were accepted, and the model that made it."""
     remembered: dict[str, Any] = {"model": answer.model}
     if len(answer.faces) == 1:
         remembered["face"] = answer.faces[0].number

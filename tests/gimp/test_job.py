@@ -24,6 +24,7 @@ class StandIn:
         self.requests: list[dict[str, Any]] = []
         self.added: list[bytes] = []
         self.edits = {"smile": 1.0, "age": 0.0}
+        self.number = 1
         self.layer_format = "RGBA float"
 
     def send_picture(self, width: int, height: int, pixel_format: str, pixels: bytes) -> dict[str, Any]:
@@ -35,7 +36,7 @@ class StandIn:
         on_event({"event": "accepted", "job": "1"})
         on_event({"event": "progress", "fraction": 0.5, "message": "inverting", "seconds_left": 3.2})
         face = {
-            "number": 1,
+            "number": self.number,
             "inversion": IDENTITY,
             "rect": [1, 2, 4, 3],
             "layer": {"id": "layer"},
@@ -66,7 +67,7 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
 
 
 def note(inversion: bytes | None) -> Note:
-    return Note("cd" * 32, inversion, {}, 5, "default", 1, (8, 6), (1, 2, 4, 3))
+    return Note("cd" * 32, inversion, {}, 5, "default", "ef" * 16, 1, (8, 6), (1, 2, 4, 3))
 
 
 def work(tmp_path: Path, kind: str = "edit", taken_up: Note | None = None) -> Work:
@@ -99,11 +100,13 @@ def test_a_picture_of_another_format_is_refused(client: StandIn, tmp_path: Path)
         work(tmp_path).run(lambda *_: None)
 
 
-def test_a_face_taken_up_again_keeps_its_number(client: StandIn, tmp_path: Path) -> None:
+def test_a_face_taken_up_again_has_the_number_that_the_engine_says(client: StandIn, tmp_path: Path) -> None:
+    """A person may have begun anew in the dialog, with another face."""
+    client.number = 3
     (face,) = work(tmp_path, taken_up=note(b"bytes of the parasite")).run(lambda *_: None).faces
     assert client.added == [b"bytes of the parasite"]
     assert client.requests[0]["inversions"] == [IDENTITY]
-    assert face.number == 5
+    assert face.number == 3
 
 
 def test_a_note_without_the_inversion_names_it(client: StandIn, tmp_path: Path) -> None:

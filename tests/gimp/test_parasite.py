@@ -17,6 +17,7 @@ NOTE = Note(
     edits={"smile": 1.0, "âge": -0.35},
     face=2,
     model="default",
+    image="0f" * 16,
     source=17,
     size=(640, 480),
     rect=(-12, 30, 256, 256),
@@ -57,6 +58,8 @@ def test_an_inversion_too_large_is_left_out() -> None:
         ("face", True),
         ("model", "../default"),
         ("model", ""),
+        ("image", None),
+        ("image", "../" * 10),
         ("source", 2**40),
         ("size", [640]),
         ("size", [0, 480]),
@@ -87,6 +90,13 @@ def test_edits_that_make_no_sense(text: str) -> None:
 def test_edits() -> None:
     assert parasite.parse_edits('{"smile": 1, "age": -2.5}') == {"smile": 1.0, "age": -2.5}
     assert parasite.parse_edits("") == {}
+
+
+def test_a_mark_tells_an_image() -> None:
+    mark = parasite.new_mark()
+    assert parasite.read_mark(mark.encode()) == mark != parasite.new_mark()
+    for damaged in (b"", b"x" * 32, mark.encode() + b"\n", b"\xff" * 32, b"0" * 33):
+        assert parasite.read_mark(damaged) is None
 
 
 def test_layer_names() -> None:

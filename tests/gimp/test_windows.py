@@ -5,6 +5,7 @@ The pictures that this leaves in build/screenshots are meant to be looked at.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -14,8 +15,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.gimp.desk import Desk, until
-from tests.gimp.windows import Screen, WindowGimp
+from tests.gimp.desk import PHOTOS, Desk, until
+from tests.gimp.windows import Screen, WindowGimp, shows_something
 
 pytestmark = pytest.mark.gimp
 
@@ -45,7 +46,8 @@ def gimp(desk: Desk, screen: Screen, shared_gimp: list[WindowGimp]) -> Iterator[
         os.kill(pid, signal.SIGKILL)
     until(lambda: not desk.dialogs() and not desk.plugins(), 10)
     if shared_gimp[0].process.poll() is None and not shared_gimp[0].answers():  # the next test gets a fresh one
-        screen.shoot("gimp-stuck")
+        with contextlib.suppress(AssertionError):
+            screen.shoot("gimp-stuck")
         shared_gimp.pop().close()
 
 
@@ -53,7 +55,7 @@ def dialog_ready(desk: Desk, screen: Screen, title: str) -> str:
     """Wait for the dialog and until its first rendering is done."""
     window = screen.window(title, 90)
     time.sleep(1)
-    until(lambda: len(desk.jobs()) <= 1, 90)  # only the dialog's own job is left
+    assert until(lambda: len(desk.jobs()) <= 1, 90), "only the dialog's own job is left"
     screen.activate(window)
     time.sleep(0.5)
     return window
@@ -110,7 +112,7 @@ def move_a_slider(desk: Desk, screen: Screen, dialog: str) -> None:
     screen.type("smile")
     screen.keys("Tab", *["Right"] * 6, pause=0.1)
     time.sleep(1)
-    until(lambda: len(desk.jobs()) <= 1, 60)
+    assert until(lambda: len(desk.jobs()) <= 1, 60)
 
 
 def test_an_edit_is_taken_up_again_and_undone_in_one_step(desk: Desk, screen: Screen, gimp: WindowGimp) -> None:
@@ -147,6 +149,38 @@ def test_invert_from_the_menu_and_repeat(desk: Desk, screen: Screen, gimp: Windo
     screen.keys("ctrl+f")
     assert until(lambda: len(gimp.layers()) == 3, 60), "repeat takes the accepted values, without a dialog"
     assert not desk.dialogs()
+
+
+def test_face_2_is_taken_up_again_and_remembered_for_repeat_only(
+    desk: Desk, screen: Screen, gimp: WindowGimp
+) -> None:
+    gimp.open("two.png")
+    gimp.ask_later("edit(image, layer, {'smile': 1.0}, face=2); None").result(120)
+    gimp.ask(SELECT)
+    screen.activate(gimp.main)
+    gimp.choose("Return")
+    dialog = dialog_ready(desk, screen, EDIT_DIALOG)
+    move_a_slider(desk, screen, dialog)
+    screen.keys("ctrl+Return")
+    assert until(lambda: not desk.dialogs() and not desk.plugins(), 60)
+    name, _, _, edits = gimp.ask(STATE)[0]
+    assert name.endswith("(face 2)")
+    assert gimp.ask("note(image.get_layers()[0])['face']") == 2
+    gimp.ask("image.set_selected_layers([layer])")
+    screen.activate(gimp.main)
+    screen.keys("ctrl+f")
+    assert until(lambda: len(gimp.layers()) == 3, 60)
+    assert {one[0].split(" #")[0] for one in gimp.ask(STATE)[:2]} == {
+        name
+    }  # GIMP numbers a name's second layer
+    assert gimp.ask(STATE)[1][3] == edits
+
+    gimp.open("astronaut.png")  # another photograph, with one face: nothing of the other's is brought along
+    gimp.choose("Return")
+    dialog_ready(desk, screen, EDIT_DIALOG)
+    screen.keys("ctrl+Return")
+    assert until(lambda: not desk.dialogs() and not desk.plugins(), 30)
+    assert gimp.layers()[0] == "Likeness: face 1"
 
 
 def test_escape_changes_nothing(desk: Desk, screen: Screen, gimp: WindowGimp) -> None:
@@ -225,11 +259,17 @@ def test_f40_a_script_never_opens_a_window(desk: Desk, screen: Screen, gimp: Win
     assert {screen.title(window) for window in windows} <= {""}
 
 
-def test_f39_the_dialog_is_killed(desk: Desk, screen: Screen, gimp: WindowGimp) -> None:
-    gimp.open("astronaut.png")
+@pytest.mark.parametrize("moment", ["idle", "inverting"])
+def test_f39_the_dialog_is_killed(desk: Desk, screen: Screen, gimp: WindowGimp, moment: str) -> None:
+    photograph = Image.open(PHOTOS / "astronaut.png").transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    photograph.save(desk.share / "turned.png")  # the engine has not seen it: it is to be inverted
+    gimp.open("astronaut.png" if moment == "idle" else "turned.png")
     before = gimp.ask("(whole(image), image.is_dirty())")
     status = gimp.ask_later("call('plug-in-likeness-edit', image, [layer], mode=Gimp.RunMode.INTERACTIVE)")
-    dialog_ready(desk, screen, EDIT_DIALOG)
+    if moment == "idle":
+        dialog_ready(desk, screen, EDIT_DIALOG)
+    else:
+        assert until(lambda: any(job["kind"] == "invert" for job in desk.jobs()), 60)
     for pid in desk.dialogs():
         os.kill(pid, signal.SIGKILL)
     assert status.result(10)["status"] == "cancel"
@@ -251,8 +291,7 @@ def test_f10_gimp_is_killed_with_a_dialog_open(desk: Desk, screen: Screen, gimp:
     assert not screen.windows(EDIT_DIALOG)
 
 
-def test_the_screenshots_show_something() -> None:
-    for path in sorted((Path(__file__).parents[2] / "build" / "screenshots").glob("gimp-*.png")):
-        colours = Image.open(path).convert("RGB").resize((160, 100)).getcolors(16_000)
-        assert colours is not None
-        assert len(colours) > 500, path.name
+def test_a_picture_of_nothing_is_told_from_one_of_something(tmp_path: Path) -> None:
+    Image.new("RGB", (1600, 1000), "grey").save(tmp_path / "nothing.png")
+    assert not shows_something(tmp_path / "nothing.png")
+    assert shows_something(PHOTOS / "astronaut.png")

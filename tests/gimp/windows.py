@@ -12,6 +12,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from tests.gimp.desk import REPOSITORY, Desk, until
 
 SCREENSHOTS = REPOSITORY / "build" / "screenshots"
@@ -65,16 +67,23 @@ class Screen:
         self.tool("xdotool", "type", "--delay", "20", text)
 
     def shoot(self, name: str) -> Path:
-        """Take a picture of the screen: build/screenshots/NAME.png."""
+        """Take a picture of the screen: build/screenshots/NAME.png. Asserts that there is something on it."""
         self.tool("import", "-window", "root", f"{self._desk.share}/shot.png")
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        return Path(shutil.copyfile(self._desk.share / "shot.png", SCREENSHOTS / f"{name}.png"))
+        path = Path(shutil.move(self._desk.share / "shot.png", SCREENSHOTS / f"{name}.png"))
+        assert shows_something(path), f"{path} shows nothing"
+        return path
 
     def close(self) -> None:
         for program in reversed(self._programs):
             program.kill()
             program.wait()
         self._log.close()
+
+
+def shows_something(path: Path) -> bool:
+    colours = Image.open(path).convert("RGB").resize((160, 100)).getcolors(16_000)
+    return colours is None or len(colours) > 500
 
 
 class WindowGimp:

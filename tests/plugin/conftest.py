@@ -20,6 +20,7 @@ os.environ.setdefault("XDG_RUNTIME_DIR", "/tmp")
 from PyQt5.QtWidgets import QApplication
 
 from engine.paths import Home
+from engine.settings import Settings
 from plugin.dialogs.edit_window import EditWindow
 from plugin.dialogs.invert_window import InvertWindow
 from plugin.dialogs.opening import make_window
@@ -66,7 +67,7 @@ def open_window(app: QApplication, engine: FakeEngine, tmp_path: Path) -> Iterat
         request = DialogRequest.model_validate(
             {"window": window, "picture": engine.picture, "title": "portrait.xcf ▸ “Background”"} | asked
         )
-        made = make_window(request, JOB, engine.connect, Home(tmp_path), 160, tones)
+        made = make_window(request, JOB, engine.connect, Home(tmp_path), Settings().refine_steps, tones)
         windows.append(made)
         made.show()
         if started:

@@ -193,7 +193,7 @@ class FakeClient:
             "generated": engine.add(np.concatenate([generated, opaque], 2), "RGBA u8"),
             "invertibility_mask": engine.add(255 - shows, "Y u8"),
             "landmark_error": 0.012,
-            "mask_area": 0.18,
+            "invertibility_mask_area": 0.18,
             "from_cache": False,
             "edits": edits,
         }

@@ -17,6 +17,7 @@ from PyQt5.QtWidgets import QApplication
 
 from engine.messages import DialogRequest
 from engine.paths import Home
+from engine.settings import Settings
 from plugin.dialogs.edit_window import EditWindow
 from plugin.dialogs.invert_window import InvertWindow
 from plugin.dialogs.opening import make_window
@@ -37,7 +38,7 @@ def opened(app: QApplication, tones: Tones, window: str, engine: FakeEngine) -> 
     title = "portrait.xcf ▸ “Background”"
     request = DialogRequest.model_validate({"window": window, "picture": engine.picture, "title": title})
     with tempfile.TemporaryDirectory() as home:
-        made = make_window(request, JOB, engine.connect, Home(Path(home)), 160, tones)
+        made = make_window(request, JOB, engine.connect, Home(Path(home)), Settings().refine_steps, tones)
         made.resize(1240, 800)
         made.show()
         made.session.start()

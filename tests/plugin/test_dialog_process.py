@@ -60,7 +60,7 @@ from tests.plugin.fake_client import FakeEngine
 engine = FakeEngine(np.zeros((64, 64, 3), np.uint8), boxes=[(10, 10, 40, 40)], step_seconds=60)
 print("opening", flush=True)
 request = DialogRequest(window="edit", picture=engine.picture)
-sys.exit(open_dialog(request, "a" * 32, engine.connect, Home(Path(sys.argv[1])), 160))
+sys.exit(open_dialog(request, "a" * 32, engine.connect, Home(Path(sys.argv[1])), 80))
 """
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from engine.messages import DialogRequest, DirectionInfo, DirectionList, FaceFound
+from engine.settings import Settings
 from plugin.dialogs.edit_state import EditState
 from plugin.dialogs.invert_state import PRESETS, InvertState
 from plugin.dialogs.layers import FaceLayers
@@ -15,6 +18,7 @@ from plugin.dialogs.state import ALL_FACES, DialogState, Problem, Stage, Topic, 
 from tests.plugin.fake_client import DIRECTIONS
 
 PICTURE = "ab" * 32
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def request(window: str = "edit", **asked: object) -> DialogRequest:
@@ -68,21 +72,24 @@ def test_face_at_the_beginning(asked: int, chosen: tuple[int, ...]) -> None:
     assert state.chosen == chosen
 
 
-def test_no_face_and_no_such_face_are_problems() -> None:
+def test_no_face_is_a_problem() -> None:
     state = EditState(request())
     state.photograph_opened()
     state.faces_found([])
     assert state.stage is Stage.BROKEN
     assert state.problem is not None
     assert state.problem.remedy
-    other = EditState(request(face=5))
-    other.photograph_opened()
-    other.faces_found(found(2))
-    assert other.problem is not None
-    assert other.problem.sentence == "There is no face 5: 2 faces were found."
-    other.choose(2)
-    assert other.stage is Stage.INVERTING
-    assert other.problem is None
+    pipeline = (REPOSITORY / "engine" / "worker" / "pipeline.py").read_text("utf-8")
+    sizes = [re.findall(r"at least (\d+) pixels wide", text) for text in (state.problem.remedy, pipeline)]
+    assert sizes[0] == sizes[1] != []
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_face_that_is_not_there_gives_way_to_the_largest(count: int) -> None:
+    state = EditState(request(face=5))
+    ready(state, count)
+    assert (state.choice, state.problem, state.can_apply) == (1, None, True)
+    assert state.inversion_request().face == 1
 
 
 def test_choosing_a_face_inverts_what_is_missing() -> None:
@@ -202,7 +209,7 @@ def test_zero_is_no_edit_and_tiny_steps_tell_nobody() -> None:
     state.reset("smile")
     assert state.edits == {}
     state.move("age", 99)
-    assert state.edits == {"age": 10.0}
+    assert state.edits == {"age": 3.0}, "no further than the engine goes"
 
 
 def test_reset_all_can_be_undone() -> None:
@@ -243,11 +250,14 @@ def test_edits_that_the_model_does_not_know_are_left_out_and_named() -> None:
     assert state.unknown == ("wings",)
 
 
-def test_reach_is_widened_to_a_value_that_was_brought_along() -> None:
-    state = EditState(request(edits={"smile": 4}))
+def test_a_value_beyond_the_models_range_is_brought_to_its_end_and_named() -> None:
+    """The engine refuses it."""
+    state = EditState(request(edits={"smile": 4, "age": -3}))
     ready(state)
     smile = state.directions[0]
-    assert state.reach(smile) == (-2.0, 4.0)
+    assert state.reach(smile) == (-2.0, 2.0)
+    assert state.edits == {"smile": 2.0, "age": -3.0}
+    assert state.weakened == ("Smile",)
     age = next(d for d in state.directions if d.name == "age")
     assert state.reach(age) == (-3.0, 3.0)
 
@@ -281,12 +291,13 @@ def test_edit_answer_holds_everything_and_no_preview() -> None:
 
 def test_reopening_uses_the_layers_own_inversions() -> None:
     inversion = "cd" * 32
-    state = EditState(request(inversions=[inversion], edits={"smile": 1}))
+    state = EditState(request(inversions=[inversion], face=2, edits={"smile": 1}))
     state.photograph_opened()
     asked = state.reopening_request()
     assert asked is not None
-    assert asked.inversions == [inversion]
-    state.reopened([layers(1)], 0.1)
+    assert (asked.inversions, asked.face) == ([inversion], 2)
+    state.reopened([layers(2)], 0.1)
+    assert state.accepted().face == 2
     state.directions_arrived(directions())
     assert state.stage is Stage.READY
     assert state.stale  # shown without the edit that it came with: to be rendered
@@ -295,8 +306,20 @@ def test_reopening_uses_the_layers_own_inversions() -> None:
     assert state.stage is Stage.LOOKING
 
 
+def test_presets_say_what_the_settings_do() -> None:
+    assert [(preset.name, preset.refine_steps) for preset in PRESETS] == [
+        ("Fast", 30),
+        ("Balanced", Settings().refine_steps),
+        ("Best", 200),
+    ]
+    assert InvertState(request("invert")).preset.name == "Balanced"
+    assert not any("mask" in preset.hint for preset in PRESETS), (
+        "its area is the same, measured at 60, 160, 400"
+    )
+
+
 def test_presets_and_inverting_again() -> None:
-    state = InvertState(request("invert"), usual_steps=160)
+    state = InvertState(request("invert"), usual_steps=70)
     assert state.preset.name == "Balanced"
     ready(state, 2)
     assert state.accepted().refine_steps is None  # as the settings say: finds the same inversion in the cache
@@ -307,9 +330,9 @@ def test_presets_and_inverting_again() -> None:
     assert not state.outdated
     state.choose_preset(PRESETS[2])
     state.invert_again()
-    assert state.inversion_request().refine_steps == 400
+    assert state.inversion_request().refine_steps == 200
     state.arrived([layers(1)], 1.0)
-    assert state.accepted().refine_steps == 400
+    assert state.accepted().refine_steps == 200
     assert not state.outdated
 
 

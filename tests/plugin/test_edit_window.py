@@ -53,6 +53,17 @@ def test_sliders_are_seen_at_once_and_come_alive_with_the_inversion(
     assert not window.waiting.isVisible()
 
 
+def test_what_was_brought_along_and_goes_too_far_is_said(open_window: Opener, engine: FakeEngine) -> None:
+    window = ready_edit(open_window, edits={"smile": 4, "wings": 1})
+    wait_until(lambda: not window.edits.stale)
+    row = window.sliders.rows["smile"]
+    assert (row.slider.maximum(), row.slider.value()) == (200, 200)
+    assert engine.last("edit")["edits"] == {"smile": 2.0}
+    assert window.unknown.isVisible()
+    for said in ("Left out: “wings”.", "less than asked for: “Smile”."):
+        assert said in window.unknown.text()
+
+
 def test_one_slider_for_each_direction_with_its_range(open_window: Opener) -> None:
     window = ready_edit(open_window)
     row = window.sliders.rows["mouth_open"]

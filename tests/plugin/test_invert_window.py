@@ -34,7 +34,7 @@ def test_a_preset_inverts_again_on_demand(open_window: Opener, engine: FakeEngin
     assert len(engine.kinds()) == 2  # nothing has started
     window.again.click()
     wait_ready(window)
-    assert engine.last("invert")["refine_steps"] == 400
+    assert engine.last("invert")["refine_steps"] == 200
     assert not window.again.isVisible()
 
 

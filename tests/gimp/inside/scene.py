@@ -122,7 +122,7 @@ def whole(image):
         "mode": [image.get_base_type().value_nick, image.get_precision().value_nick],
         "selection": hashlib.sha256(pixels(image.get_selection(), "mask")).hexdigest(),
         "channels": len(image.get_channels()),
-        "parasites": sorted(image.get_parasite_list()),
+        "parasites": sorted(set(image.get_parasite_list()) - {"likeness-image"}),  # this one tells the image
     }
 
 
