@@ -1,0 +1,1 @@
+"""Labelled renders of CC0 heads: the training set of the embedded default model."""
