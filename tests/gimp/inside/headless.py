@@ -55,7 +55,8 @@ def scenario_a_photograph():
     first = around(image, layer, lambda: invert(image, layer))
     face = image.get_layers()[0]
     x, y = face.get_offsets()[1:]
-    first["copied"] = digest(face) == digest(layer, (x, y, face.get_width(), face.get_height()))
+    # as bytes: the way to floats differs with and without alpha, and babl picks it by timing
+    first["copied"] = pixels(face) == pixels(layer, rect=(x, y, face.get_width(), face.get_height()))
     image.remove_layer(face)
     second = edited("a_photograph", image, layer)
     save(image, "kept.xcf")
