@@ -31,14 +31,18 @@ def main() -> int:
     if not photo.is_file():
         print(f"There is no photograph at {photo}.", file=sys.stderr)
         return 1
-    OUTPUT.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(OUTPUT, ignore_errors=True)  # no picture of an earlier face stays behind
+    OUTPUT.mkdir(parents=True)
     print(f"Inverting the largest face in {photo.name} …", flush=True)
     inverted = _engine("invert", str(photo), "--face", "1", "-o", str(OUTPUT))
     if inverted is None:
         return 1
     face = inverted["faces"][0]
-    tiles = [("photograph", OUTPUT / "result.png"), ("generated, aligned", OUTPUT / "generated.png")]
-    tiles.append(("invertibility mask", OUTPUT / "invertibility_mask.png"))
+    tiles = [
+        ("photograph", OUTPUT / "result.png"),
+        ("what the model sees (not used)", OUTPUT / "generated.png"),
+    ]
+    tiles.append(("mask: what is white stays", OUTPUT / "invertibility_mask.png"))
     for number, edits in enumerate(EDITS, 1):
         name = ", ".join(f"{key} {value:+.1f}" for key, value in edits.items())
         print(f"Editing: {name} …", flush=True)
@@ -49,6 +53,9 @@ def main() -> int:
         tiles.append((name, target))
     sheet = _sheet(tiles, face["box"])
     print(f"Contact sheet: {sheet}")
+    print(
+        f"The engine goes on waiting; LIKENESS_HOME={Home.from_environment().root} {sys.executable} -m engine stop ends it."
+    )
     _open_gimp(photo)
     return 0
 

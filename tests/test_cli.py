@@ -157,6 +157,10 @@ def test_what_cannot_be_read_or_written_starts_no_engine(
     assert run(capsys, "edit", tmp_path / "none.png", *edit, tmp_path / "out.png")[0] == 1
     assert "no folder" in run(capsys, "edit", photo, *edit, tmp_path / "none" / "out.png")[2]
     assert "cannot be written as “.xyz”" in run(capsys, "edit", photo, *edit, tmp_path / "out.xyz")[2]
+    assert "is a folder" in run(capsys, "edit", photo, *edit, tmp_path)[2]
+    before = photo.read_bytes()
+    assert "overwrite the photograph" in run(capsys, "edit", photo, *edit, photo)[2]
+    assert photo.read_bytes() == before
     code, _, err = run(capsys, "invert", photo, "-o", photo / "folder")
     assert code == 1
     assert "cannot be made" in err

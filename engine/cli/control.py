@@ -86,5 +86,7 @@ def directions(options: argparse.Namespace) -> Outcome:
     lines = [f"{found['model']}: {found['notice']}".strip(": ")]
     for direction in found["directions"]:
         bounds = f"{direction['minimum']:+g} … {direction['maximum']:+g}"
-        lines.append(f"  {direction['name']:<{width}}  {bounds:<14}  {direction['label']}")
+        lines.append(
+            f"  {direction['name']:<{width}}  {bounds:<14}  {direction['label']}. {direction['hint']}".rstrip()
+        )
     return Outcome(found, "\n".join(lines))

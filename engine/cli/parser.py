@@ -67,9 +67,16 @@ def _loaded_when_run(function: str) -> Callable[[argparse.Namespace], Outcome]:
 
 def _add_photo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("photo", type=Path, metavar="PHOTO")
-    parser.add_argument("--face", type=_count, default=0, metavar="N", help="the N-th largest face; 0 = all")
-    parser.add_argument("--refine-steps", type=_count, metavar="N", help="of one inversion")
-    parser.add_argument("--model", metavar="NAME")
+    parser.add_argument(
+        "--face", type=_count, default=0, metavar="N", help="the N-th largest face; 0 = all (the default)"
+    )
+    parser.add_argument(
+        "--refine-steps",
+        type=_count,
+        metavar="N",
+        help="steps of an inversion; default: as in settings.json, else 80",
+    )
+    parser.add_argument("--model", metavar="NAME", help="default: the embedded one")
 
 
 def _count(text: str) -> int:

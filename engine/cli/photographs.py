@@ -51,7 +51,7 @@ def invert(options: argparse.Namespace) -> Outcome:
 def edit(options: argparse.Namespace) -> Outcome:
     """Write the edited photograph."""
     photo = load_photo(options.photo)
-    _check_output(options.output)
+    _check_output(options.output, options.photo)
     edits = dict(options.edits)
     run = _run(photo, {"kind": "edit", "edits": edits} | _choices(options), options)
     return _write_edited(run, options.output)
@@ -61,7 +61,7 @@ def dialog(options: argparse.Namespace) -> Outcome:
     """Open the window on a photograph and write what the person accepts."""
     photo = load_photo(options.photo)
     output = options.output or _free_name(options.photo)
-    _check_output(output)
+    _check_output(output, options.photo)
     request = {
         "kind": "dialog",
         "window": options.window,
@@ -180,8 +180,12 @@ def _make_folder(folder: Path) -> None:
         raise BadRequest(f"The folder {folder} cannot be made: {error.strerror}.") from error
 
 
-def _check_output(path: Path) -> None:
-    """Before anything long is done: a place and a type that can be written."""
+def _check_output(path: Path, photo: Path) -> None:
+    """Before anything long is done: a place and a type that can be written, and not the photograph itself."""
+    if path.is_dir():
+        raise BadRequest(f"{path} is a folder.", "Name the file to write, such as edited.png.")
+    if path.exists() and photo.exists() and path.samefile(photo):
+        raise BadRequest("That would overwrite the photograph itself.", "Choose another name for the result.")
     if not path.parent.is_dir():
         raise BadRequest(f"There is no folder {path.parent}.", "Make it first.")
     if path.suffix and path.suffix.lower() not in SUFFIXES:

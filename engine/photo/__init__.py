@@ -115,6 +115,8 @@ def load_photo(path: Path | str) -> Photo:
         raise
     except FileNotFoundError as error:
         raise PhotoUnreadable(f"There is no file “{name}”.", "Check its name and folder.") from error
+    except IsADirectoryError as error:
+        raise PhotoUnreadable(f"“{path}” is a folder, not a photograph.", "Name a file.") from error
     except UnidentifiedImageError as error:
         remedy = "Use a JPEG, PNG, TIFF, WebP, BMP, AVIF or GIF file."
         raise PhotoUnreadable(f"“{name}” is not a picture of a known type.", remedy) from error
