@@ -62,8 +62,6 @@ def features(landmarks: torch.Tensor, size: int) -> torch.Tensor:
     mask = torch.zeros(1, 1, size, size)
     for part, growth in (*((p, 1.6) for p in eyes), *((p, 1.2) for p in brows), (mesh_points.NOSE_BASE, 1.5)):
         mask = torch.maximum(mask, polygon(_grown(landmarks[list(part)], growth), size))
-    for eye, brow in zip(eyes, brows, strict=True):  # and the lid between them
-        mask = torch.maximum(mask, polygon(_grown(_around(landmarks[list(eye + brow)]), 1.2), size))
     lips = landmarks[list(mesh_points.OUTER_LIPS)]
     wings = landmarks[[mesh_points.NOSE_BASE[0], mesh_points.NOSE_BASE[-1]]]
     mouth = _grown(lips, 1.5)
@@ -88,12 +86,6 @@ def glasses(landmarks: torch.Tensor, size: int) -> tuple[torch.Tensor, torch.Ten
     corners = torch.tensor([[-0.15, -0.12], [0.15, -0.12], [0.15, 0.25], [-0.15, 0.25]])
     bridge = polygon(middle + corners[:, :1] * across + corners[:, 1:] * down, size)
     return bridge, torch.maximum(lenses, bridge)
-
-
-def _around(points: torch.Tensor) -> torch.Tensor:
-    """Points [K,2] in the order in which they lie around their middle."""
-    away = points - points.mean(0)
-    return points[torch.atan2(away[:, 1], away[:, 0]).argsort()]
 
 
 def _grown(outline: torch.Tensor, factor: float) -> torch.Tensor:

@@ -21,8 +21,7 @@ def visible(picture: np.ndarray) -> np.ndarray:
         rgb = np.nan_to_num(rgb.astype(np.float32)) * share + 0.5 * opaque * (1 - share)
     if picture.dtype != np.uint8:
         rgb = np.nan_to_num(rgb).clip(0, 1) * 255
-    # a little more than half, so that a tie goes the same way for bytes and for floats
-    return np.ascontiguousarray(rgb if rgb.dtype == np.uint8 else (rgb + 0.501).astype(np.uint8))
+    return np.ascontiguousarray(rgb if rgb.dtype == np.uint8 else (rgb + 0.5).astype(np.uint8))
 
 
 def view(

@@ -172,7 +172,7 @@ TRANSLUCENT = {  # and how many steps of 8 bits an edit may differ from an edite
     "alpha over another": 6,
     "opacity over another": 6,
     "all, over another": 6,
-    "floats, over another": 8,  # both of these: grain merge under a soft mask, and floats against bytes
+    "floats, over another": 6,
     "in a group over another": 6,
 }
 
