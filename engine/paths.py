@@ -20,6 +20,7 @@ from pathlib import Path
 from engine.errors import BadRequest
 
 EMBEDDED_MODELS = Path(__file__).resolve().parent.parent / "models"
+RECIPES = EMBEDDED_MODELS / "recipes"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 

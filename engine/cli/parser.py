@@ -10,6 +10,7 @@ from pathlib import Path
 
 from engine import __version__
 from engine.cli.report import Outcome
+from engine.paths import RECIPES
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -20,6 +21,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_work(commands)
     _add_control(commands)
+    _add_training(commands)
     return parser
 
 
@@ -48,6 +50,21 @@ def _add_control(commands: argparse._SubParsersAction) -> None:
     _command(commands, "status", "control.status", "ask the running engine how it is")
     _command(commands, "stop", "control.stop", "end the running engine")
     _command(commands, "doctor", "doctor.doctor", "look for what may be wrong")
+
+
+def _add_training(commands: argparse._SubParsersAction) -> None:
+    train = _command(commands, "train", "train.train", "train the embedded default's networks on renders")
+    train.add_argument("what", choices=("generator", "features"))
+    train.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    evaluate = _command(commands, "evaluate", "train.evaluate", "measure a trained generator")
+    evaluate.add_argument("what", choices=("generator",))
+    for command in (train, evaluate):
+        command.add_argument("--recipe", type=Path, default=RECIPES / "default.toml", metavar="TOML")
+        command.add_argument(
+            "--data", type=Path, default=Path("build/renders"), metavar="DIR", help="where the renders are"
+        )
+        command.add_argument("-o", "--output", type=Path, default=Path("build/training"), metavar="DIR")
+        command.add_argument("--stage", metavar="NAME", help="only this stage of the recipe")
 
 
 def _command(

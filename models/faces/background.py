@@ -21,4 +21,6 @@ def paint_background(face: Face, size: int) -> np.ndarray:
     beyond = beyond * beyond * (3 - 2 * beyond)
     picture = top + (low - top) * down
     picture = (picture + (linear(face.bgcol) - picture) * beyond).astype(np.float32)
-    return np.repeat(np.repeat(picture, 2, 0), 2, 1)
+    return np.ascontiguousarray(
+        np.broadcast_to(picture[:, None, :, None], (size // 2, 2, size // 2, 2, 3))
+    ).reshape(size, size, 3)

@@ -7,10 +7,12 @@ right, y down, the centre of the first pixel at (.5, .5). Depth grows towards th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
 from models.faces import head_data as hd
+from models.faces.compiled import kernel
 from models.faces.parameters import Face
 
 _PIVOT = (0.0, 6.35, 0.35)  # rest head: where the skull sits on the neck
@@ -28,11 +30,8 @@ class Pose:
 
     def to_world(self, points: np.ndarray) -> np.ndarray:
         """…,3 of the shaped head → …,3 of the world, float32. Below the chin the shoulders' turn fades in."""
-        centred = points.astype(np.float32) - self.pivot.astype(np.float32)
-        part = np.clip((centred[..., 1:2] / np.float32(self.scale) + 0.75) / 0.75, 0, 1)
-        part = part * part * (3 - 2 * part)
-        shoulders = centred @ self.shoulders.T.astype(np.float32)
-        return shoulders + part * (centred @ self.head.T.astype(np.float32) - shoulders)
+        flat = np.ascontiguousarray(points, np.float32).reshape(-1, 3)
+        return _turned(flat, self.pivot, self.head, self.shoulders, self.scale).reshape(points.shape)
 
 
 @dataclass(frozen=True)
@@ -45,10 +44,38 @@ class Camera:
 
     def project(self, points: np.ndarray) -> np.ndarray:
         """…,3 world → …,3: pixel x, pixel y, depth; float32."""
-        centred = points.astype(np.float32) - self.eye.astype(np.float32)
-        flat = centred[..., :2] * np.array([-1, 1], np.float32) / centred[..., 2:3]
-        pixels = flat @ self.matrix[:, :2].T.astype(np.float32) + self.matrix[:, 2].astype(np.float32)
-        return np.concatenate([pixels, centred[..., 2:3]], -1)
+        flat = np.ascontiguousarray(points, np.float32).reshape(-1, 3)
+        return _projected(flat, self.eye, self.matrix).reshape(points.shape)
+
+
+@kernel
+def _turned(
+    points: np.ndarray, pivot: np.ndarray, head: np.ndarray, shoulders: np.ndarray, scale: float
+) -> np.ndarray:
+    """N,3 of `Pose.to_world`."""
+    result = np.empty(points.shape, np.float32)
+    for n in range(points.shape[0]):
+        x, y, z = points[n, 0] - pivot[0], points[n, 1] - pivot[1], points[n, 2] - pivot[2]
+        part = min(1.0, max(0.0, (y / scale + 0.75) / 0.75))
+        part = part * part * (3 - 2 * part)
+        for axis in range(3):
+            below = shoulders[axis, 0] * x + shoulders[axis, 1] * y + shoulders[axis, 2] * z
+            above = head[axis, 0] * x + head[axis, 1] * y + head[axis, 2] * z
+            result[n, axis] = below + part * (above - below)
+    return result
+
+
+@kernel
+def _projected(points: np.ndarray, eye: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """N,3 of `Camera.project`."""
+    result = np.empty(points.shape, np.float32)
+    for n in range(points.shape[0]):
+        z = points[n, 2] - eye[2]
+        u, v = (eye[0] - points[n, 0]) / z, (points[n, 1] - eye[1]) / z
+        result[n, 0] = matrix[0, 0] * u + matrix[0, 1] * v + matrix[0, 2]
+        result[n, 1] = matrix[1, 0] * u + matrix[1, 1] * v + matrix[1, 2]
+        result[n, 2] = z
+    return result
 
 
 def pose_of(face: Face, shaped: np.ndarray, scale: float) -> Pose:
@@ -72,14 +99,20 @@ def _plane(points: np.ndarray, eye: np.ndarray) -> np.ndarray:
 
 def five_points(world: np.ndarray) -> np.ndarray:
     """5,3: centres of the picture's left and right eye opening, nose tip, left and right mouth corner."""
+    left, right, others = _five_vertices()
+    return np.stack([world[left].mean(0), world[right].mean(0), *world[others]])
+
+
+@cache
+def _five_vertices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Vertices around the picture's left and right eye opening; nose tip and mouth corners."""
     data = hd.load()
     index = dict(zip(data.landmark_names, data.landmarks, strict=True))
-    eyes = [
-        world[[index[name] for name in index if name.startswith(f"eye_{side}_")]].mean(0)
+    left, right = (
+        np.array([index[name] for name in index if name.startswith(f"eye_{side}_")])
         for side in ("right", "left")
-    ]
-    others = [world[index[name]] for name in ("nose_3", "lip_corner_right", "lip_corner_left")]
-    return np.stack(eyes + others)
+    )
+    return left, right, np.array([index[name] for name in ("nose_3", "lip_corner_right", "lip_corner_left")])
 
 
 def camera_for(face: Face, world: np.ndarray, size: int, scale: float) -> Camera:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from models.faces import head_data as hd
@@ -35,36 +37,51 @@ def push_out(rest: np.ndarray, points: np.ndarray, normals: np.ndarray, neck: fl
 
 @kernel
 def paint_cloth(
-    rest: np.ndarray,  # H,W,3
-    part: np.ndarray,  # H,W
+    rest: np.ndarray,  # P,3
+    part: np.ndarray,  # P
     neck: float,
     vneck: float,
     colour: np.ndarray,  # 3, linear
     collar: np.ndarray,  # 3, linear
-    albedo: np.ndarray,  # H,W,3 written
-    gloss: np.ndarray,  # H,W written
+    albedo: np.ndarray,  # P,3 written
+    gloss: np.ndarray,  # P written
+    normal: np.ndarray,  # P,3 folds are added
 ) -> np.ndarray:
-    """Colour the garment; H,W bool where it is."""
+    """Colour the garment; P bool where it is."""
     covered = np.zeros(part.shape, np.bool_)
-    for row in range(part.shape[0]):
-        for column in range(part.shape[1]):
-            if part[row, column] != hd.BODY or rest[row, column, 1] > 6.2:
-                continue
-            x, y, z = rest[row, column, 0], rest[row, column, 1], rest[row, column, 2]
-            cover = cloth_cover(x, y, z, neck, vneck)
-            if cover < 0:
-                continue
-            covered[row, column] = True
-            band = ramp(0.10, 0.08, cover)
-            weave = (
-                1 + 0.08 * value_noise(x * 30, y * 30, z * 30, 41) + 0.12 * value_noise(x * 3, y * 6, z * 3, 42)
-            )
-            seam = 1 - 0.4 * ramp(0.02, 0.0, abs(cover - 0.09))
-            for channel in range(3):
-                base = colour[channel] + band * (collar[channel] - colour[channel])
-                albedo[row, column, channel] = base * weave * seam
-            gloss[row, column] = 0.12
+    for n in range(part.shape[0]):
+        x, y, z = rest[n, 0], rest[n, 1], rest[n, 2]
+        if part[n] != hd.BODY or y > 6.2:
+            continue
+        cover = cloth_cover(x, y, z, neck, vneck)
+        if cover < 0:
+            continue
+        covered[n] = True
+        band = ramp(0.10, 0.08, cover)
+        weave = 1 + 0.08 * value_noise(x * 30, y * 30, z * 30, 41) + 0.12 * value_noise(x * 3, y * 6, z * 3, 42)
+        seam = 1 - 0.4 * ramp(0.02, 0.0, abs(cover - 0.09))
+        edge = 1 - 0.45 * ramp(0.022, 0.0, cover)  # the hem turns inwards
+        rib = 1 + 0.10 * band * math.sin(90 * x + 40 * z)
+        for channel in range(3):
+            base = colour[channel] + band * (collar[channel] - colour[channel])
+            albedo[n, channel] = base * weave * seam * edge * rib
+        gloss[n] = 0.12
+        _fold(normal, n, x, y, z, 1 - band)
     return covered
+
+
+@kernel
+def _fold(normal: np.ndarray, n: int, x: float, y: float, z: float, strength: float) -> None:
+    """Tilt a normal by soft folds that fall from the shoulders to the middle."""
+    along = abs(x) * 0.8 + y
+    tilt = value_noise(along * 5.5 + 1.5, x * 1.2, z * 1.5, 43) + 0.5 * value_noise(
+        along * 12, x * 2, z * 2, 44
+    )
+    normal[n, 0] += 0.22 * strength * tilt * (1.0 if x > 0 else -1.0)
+    normal[n, 1] += 0.30 * strength * tilt
+    length = math.sqrt(normal[n, 0] ** 2 + normal[n, 1] ** 2 + normal[n, 2] ** 2) + 1e-9
+    for axis in range(3):
+        normal[n, axis] /= length
 
 
 def collar_colour(face: Face, colour: np.ndarray) -> np.ndarray:

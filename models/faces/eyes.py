@@ -49,7 +49,9 @@ def paint_eye(
             lid = ramp(-0.25, 0.75, (world[row, column, 1] - centre[1]) / radius)
             dark = (1 - 0.55 * lid) * (1 - 0.35 * ramp(0.75, 1.3, angle))
             for channel in range(3):
-                white = (0.62, 0.57 - 0.15 * veins - 0.03 * age, 0.52 - 0.17 * veins - 0.10 * age)[channel]
+                white = (0.66 - 0.05 * age, 0.62 - 0.12 * veins - 0.09 * age, 0.58 - 0.14 * veins - 0.17 * age)[
+                    channel
+                ]
                 colour = iris[channel] * (1.15 + 0.5 * fibres + 0.55 * collar - 0.25 * lid) * (1 - 0.7 * limbus)
                 colour = white + within * (colour - white)
                 colour += pupil * (0.004 - colour)

@@ -7,7 +7,7 @@ import numpy as np
 from models.faces import roots
 from models.faces.compiled import kernel
 from models.faces.coverage import BROW_LENGTH, BROW_START, beard_density, brow_density
-from models.faces.hair import Strands, mixed, unit
+from models.faces.hair import Strands, mixed, thinned, unit
 from models.faces.parameters import Face
 
 
@@ -44,10 +44,11 @@ def brow_hair(face: Face, shaped: np.ndarray, normals: np.ndarray, scale: float)
     return Strands(points, mixed(face, hairs, white, 0.2) * 0.75)
 
 
-def beard_hair(face: Face, shaped: np.ndarray, normals: np.ndarray, scale: float) -> Strands:
-    """Beard, moustache and goatee; stubble is short hair."""
-    hairs = roots.beard()
-    hairs = hairs.subset(_beard_alive(hairs.rest, hairs.chance, face.beard, face.moustache, face.goatee))
+def beard_hair(face: Face, shaped: np.ndarray, normals: np.ndarray, scale: float, fine: float) -> Strands:
+    """Beard, moustache and goatee; stubble is short hair. `fine` as for `hair.head_hair`."""
+    hairs, width = roots.beard(), thinned(fine)
+    grown = np.flatnonzero(_beard_alive(hairs.rest, hairs.chance, face.beard, face.moustache, face.goatee))
+    hairs = hairs.subset(grown[grown < len(hairs.chance) / width])
     outward = unit(hairs.on(normals))
     x, y = hairs.rest[:, 0], hairs.rest[:, 1]
     above_lip = (y > 6.66) & (np.abs(x) < 0.28)
@@ -62,7 +63,7 @@ def beard_hair(face: Face, shaped: np.ndarray, normals: np.ndarray, scale: float
     points[..., 0] += (curl * np.sin(turn)).astype(np.float32)
     points[..., 1] += (curl * np.cos(turn)).astype(np.float32)
     white = np.clip((1.5 * face.grey - hairs.chance) / 0.4, 0, 1)
-    return Strands(points, mixed(face, hairs, white, 0.28) * 0.9)
+    return Strands(points, mixed(face, hairs, white, 0.28) * 0.9, width)
 
 
 def _straight(start: np.ndarray, way: np.ndarray, length: np.ndarray, points: int, droop: float) -> np.ndarray:

@@ -30,6 +30,7 @@ class Strands:
 
     points: np.ndarray  # N,S,3 float32
     colours: np.ndarray  # N,3 linear float32
+    width: float = 1.0  # of each, against the finest: fewer hairs are wider
 
 
 class _Style(NamedTuple):
@@ -45,8 +46,8 @@ class _Style(NamedTuple):
     chin_height: float
 
 
-def head_hair(face: Face, shaped: np.ndarray, normals: np.ndarray, scale: float) -> Strands:
-    """Hair of the scalp."""
+def head_hair(face: Face, shaped: np.ndarray, normals: np.ndarray, scale: float, fine: float) -> Strands:
+    """Hair of the scalp; small pictures (`fine` < 1) have fewer and wider hairs that cover as much."""
     scalp = roots.scalp()
     data = hd.load()
     brow = float(shaped[data.landmarks[data.landmark_names.index("brow_left_2")], 1])
@@ -58,13 +59,26 @@ def head_hair(face: Face, shaped: np.ndarray, normals: np.ndarray, scale: float)
     radii = _radii(shaped, _centre(shaped))
     places, outward = scalp.guides.on(shaped), unit(scalp.guides.on(normals))
     guides = _grow(places, outward, scalp.guides.rest, _centre(shaped), radii, style)
-    chosen = _alive(scalp.hairs, face)
+    chosen = np.flatnonzero(_alive(scalp.hairs, face))
+    width = thinned(fine)
+    chosen = chosen[chosen < len(scalp.hairs.chance) / width]
     hairs = scalp.hairs.subset(chosen)
     strands = _follow(
         guides, places, hairs.on(shaped), unit(hairs.on(normals)), scalp.followed[chosen], scalp.shares[chosen],
-        hairs.rest, hairs.noise, style,
+        hairs.rest, hairs.noise, style, _points(style),
     )  # fmt: skip
-    return Strands(strands, _hair_colours(face, hairs))
+    return Strands(strands, _hair_colours(face, hairs), width)
+
+
+def thinned(fine: float) -> float:
+    """How many times fewer (and wider) hairs a picture of fineness `fine` 0…1 has."""
+    return 1 / (0.35 + 0.65 * max(0.3, fine))
+
+
+def _points(style: _Style) -> int:
+    """Points of a strand: enough for its bends, few for short ones."""
+    turns = _turns(style) * style.length * style.scale / (2 * math.pi) if style.curl > 0 else 0.0
+    return int(min(40, 5 + 5 * min(1.6, style.length) + 7 * turns))
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
@@ -191,11 +205,13 @@ def _grow(
     result = np.empty((places.shape[0], _SEGMENTS + 1, 3))
     long = ramp(0.25, 0.9, style.length)
     coils = ramp(0.35, 0.9, style.curl)
-    weight = (0.10 + 0.55 * long) * (1 - 0.75 * coils * (1 - 0.5 * long))
-    gap = style.scale * (0.025 + 0.20 * style.volume * (0.35 + 0.65 * long))
+    shrunken = 1 - 0.5 * coils * long  # coiled hair hangs shorter and closer than it is long
+    weight = (0.10 + 0.55 * long) * (1 - 0.75 * coils * (1 - 0.6 * long))
+    gap = style.scale * (0.025 + 0.20 * style.volume * (0.35 + 0.65 * long)) * (0.4 + 0.6 * shrunken)
     for g in range(places.shape[0]):
         length = (
             style.length
+            * shrunken
             * style.scale
             * (1 + 0.12 * value_noise(rest[g, 0] * 7, rest[g, 1] * 7, rest[g, 2] * 7, 53))
         )
@@ -223,6 +239,12 @@ def _grow(
 
 
 @kernel
+def _turns(style: _Style) -> float:
+    """Radians per dm that a curl turns."""
+    return 7.0 + 17.0 * ramp(0.3, 0.9, style.curl)
+
+
+@kernel
 def _follow(
     guides: np.ndarray,  # G,S,3
     guide_places: np.ndarray,  # G,3
@@ -233,15 +255,16 @@ def _follow(
     rest: np.ndarray,  # N,3
     noise: np.ndarray,  # N,4
     style: _Style,
+    points: int,
 ) -> np.ndarray:
-    """N,S,3 hairs: between their guides, gathered to locks, curled, with a few astray."""
-    count, points = places.shape[0], guides.shape[1]
+    """N,points,3 hairs: between their guides, gathered to locks, curled, with a few astray."""
+    count, knots = places.shape[0], guides.shape[1]
     result = np.empty((count, points, 3), np.float32)
     length = style.length * style.scale
     long = ramp(0.25, 0.9, style.length)
     waves = ramp(0.0, 0.4, style.curl) * (1 - 0.2 * ramp(0.6, 1, style.curl))
     amplitude = style.scale * min(0.085, 0.35 * style.length) * waves
-    turns = min(7.0 + 17.0 * ramp(0.3, 0.9, style.curl), 1.0 * points / length)  # radians per dm
+    turns = min(_turns(style), 0.95 * points / length)  # radians per dm, no more than the points can show
     gather = 0.35 + 0.35 * waves
     spread = style.scale * (0.012 + 0.05 * style.volume * (0.4 + 0.6 * long)) + 0.35 * amplitude
     for n in range(count):
@@ -250,23 +273,21 @@ def _follow(
         out = abs(noise[n, 2]) * spread
         for s in range(points):
             t = s / (points - 1)
-            at = own * (points - 1) * t
-            low = min(points - 2, int(at))
+            at = own * (knots - 1) * t
+            low = min(knots - 2, int(at))
             part = at - low
             hold = 1 - gather * t
             angle = phase + turns * t * length
             swing = amplitude * min(1.0, 4 * t) * (0.8 + 0.2 * noise[n, 3])
+            coil = (math.cos(angle), 0.6 * math.sin(1.3 * angle), math.sin(angle))
+            astray = 0.012 * style.scale * t * min(1.0, 2 * style.length)
             for axis in range(3):
-                value = 0.0
+                value = outward[n, axis] * out * min(1.0, 3 * t) + swing * coil[axis] + astray * noise[n, axis]
                 for k in range(3):
                     g = followed[n, k]
                     guide = guides[g, low, axis] * (1 - part) + guides[g, low + 1, axis] * part
                     value += shares[n, k] * (guide + hold * (places[n, axis] - guide_places[g, axis]))
-                value += outward[n, axis] * out * min(1.0, 3 * t)
-                value += swing * (math.cos(angle), 0.6 * math.sin(1.3 * angle), math.sin(angle))[axis]
-                result[n, s, axis] = value + 0.012 * style.scale * t * noise[n, axis] * min(
-                    1.0, 2 * style.length
-                )
+                result[n, s, axis] = value
     return result
 
 

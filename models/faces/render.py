@@ -17,12 +17,14 @@ from models.faces.light import Lights, lit
 from models.faces.parameters import Face, encoded, linear, years
 from models.faces.raster import (
     EMPTY,
+    block_means,
     blur,
-    interpolate,
+    interpolate_at,
     raster_strands,
     raster_triangles,
+    seen_strands,
 )
-from models.faces.scene import Scene, scene_of
+from models.faces.scene import Scene, scene_of, to_shadow
 from models.faces.shape import normalise
 from models.faces.skin import lipstick, paint_skin, skin_height, skin_look
 
@@ -69,35 +71,38 @@ def _light_arrays(lights: Lights) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _draw_head(scene: Scene, canvas: _Canvas) -> None:
-    """Head, eyes, teeth and cloth."""
+    """Head, eyes, teeth and cloth, worked out for the P covered samples only."""
     face, data = scene.face, hd.load()
     owner = np.full(canvas.depth.shape, -1, np.int32)
-    weights = np.zeros((*canvas.depth.shape, 3), np.float32)
+    weights = np.empty((*canvas.depth.shape, 3), np.float32)
     solid = data.part != hd.LASHES
     raster_triangles(scene.camera.project(scene.world), data.triangles, solid, canvas.depth, owner, weights)
-    attributes = np.concatenate([data.vertices, scene.world, scene.normals, data.masks], 1)
-    surface = interpolate(attributes, data.triangles, owner, weights)
-    rest, world, normal, masks = np.split(surface, [3, 6, 9], axis=2)
-    rest, world, normal, masks = (np.ascontiguousarray(array) for array in (rest, world, normal, masks))
-    part = np.where(owner >= 0, data.part[owner], -1).astype(np.int32)
-    normalise(normal.reshape(-1, 3))
+    places = np.flatnonzero(owner.ravel() >= 0)
+    rest, world, normal, masks = (
+        interpolate_at(values, data.triangles, owner, weights, places)
+        for values in (data.vertices, scene.world, scene.normals, data.masks)
+    )
+    part = data.part[owner.ravel()[places]]
+    normalise(normal)
 
     look = skin_look(face)
-    height = skin_height(rest, part, look)
-    pixel = scene.camera.dm_per_pixel
-    shade.bumped(normal, height, canvas.depth, pixel / scene.scale, 0.011)
-    albedo, gloss = np.zeros_like(world), np.zeros(part.shape, np.float32)
+    height = skin_height(rest[None], part[None], look)  # painters take pictures: this one has a single row
+    shade.bumped(normal, height[0], canvas.depth, places, scene.camera.dm_per_pixel / scene.scale, 0.011)
+    albedo, gloss = np.zeros_like(world)[None], np.zeros((1, len(places)), np.float32)
     roots_colour = linear(face.hcol) * (1 - face.grey) + np.array([0.35, 0.34, 0.33], np.float32) * face.grey
     paint_skin(
-        rest, masks, part, height, look, (0.7 * roots_colour).astype(np.float32), lipstick(face), albedo, gloss
-    )
+        rest[None], masks[None], part[None], height, look, (0.7 * roots_colour).astype(np.float32),
+        lipstick(face), albedo, gloss,
+    )  # fmt: skip
     gloss *= 0.25 + 1.5 * face.shine
-    _paint_eyes(scene, part, world, albedo, normal, gloss)
-    paint_mouth(part, rest, look.old, albedo, gloss)
+    _paint_eyes(scene, part[None], world[None], albedo, normal[None], gloss)
+    paint_mouth(part[None], rest[None], look.old, albedo, gloss)
     colour = linear(face.ccol)
-    cloth = paint_cloth(rest, part, face.neck, face.vneck, colour, collar_colour(face, colour), albedo, gloss)
-    _shade_surface(scene, canvas, part, world, normal, albedo, gloss, cloth)
-    _label_head(canvas, part, masks, cloth)
+    cloth = paint_cloth(
+        rest, part, face.neck, face.vneck, colour, collar_colour(face, colour), albedo[0], gloss[0], normal
+    )
+    _shade_surface(scene, canvas, places, part, world, normal, albedo[0], gloss[0], cloth)
+    _label_head(canvas, places, part, masks, cloth)
 
 
 def _paint_eyes(
@@ -123,45 +128,47 @@ def _paint_eyes(
 
 
 def _shade_surface(
-    scene: Scene, canvas: _Canvas, part: np.ndarray, world: np.ndarray, normal: np.ndarray,
+    scene: Scene, canvas: _Canvas, places: np.ndarray, part: np.ndarray, world: np.ndarray, normal: np.ndarray,
     albedo: np.ndarray, gloss: np.ndarray, cloth: np.ndarray,
 ) -> None:  # fmt: skip
     """Light everything opaque that was rasterised, into the canvas."""
-    covered = part >= 0
-    pixel = scene.camera.dm_per_pixel
-    open_ = shade.openness(canvas.depth, pixel, scene.scale)
+    pixel, softness = scene.camera.dm_per_pixel, scene.lights.softness
+    open_ = shade.at_samples(shade.openness(canvas.depth, pixel, scene.scale), places)
     open_[part == hd.TEETH] = 0.35 + 0.65 * open_[part == hd.TEETH]  # lips are thin: light comes through
-    places = scene.shadow.project(world[covered] + normal[covered] * np.float32(0.02 * scene.scale))
-    shadow = np.ones(part.shape, np.float32)
-    shadow[covered] = lit(places, scene.shadow.depth, 0.8 + 3.5 * scene.lights.softness, 0.015)
+    shadow = _key_light_share(scene, canvas.depth, places, world, normal)
     skin = (part == hd.BODY) & ~cloth
     wet = (part == hd.LEFT_EYE) | (part == hd.RIGHT_EYE)
     directions, colours = _light_arrays(scene.lights)
-    view = scene.camera.eye - world[covered]
-    view = view.astype(np.float32)
-    normalise(view)
-    softness = scene.lights.softness
-    light = np.zeros_like(world)
-    light[covered] = shade.irradiance(
-        normal[covered], shadow[covered], open_[covered], skin[covered], directions, colours, softness
-    )
-    light = shade.under_skin(light, skin, pixel / scene.scale)
+    light = shade.irradiance(normal, shadow, open_, skin, directions, colours, softness)
+    shade.under_skin(light, skin, places, canvas.depth.shape, pixel / scene.scale)
     mirrored = shade.specular(
-        normal[covered], view, shadow[covered], open_[covered], gloss[covered], wet[covered], directions, colours,
-        softness,
-    )  # fmt: skip
-    canvas.picture[covered] = albedo[covered] * light[covered] + mirrored
+        normal, world, scene.camera.eye, shadow, open_, gloss, wet, directions, colours, softness
+    )
+    canvas.picture.reshape(-1, 3)[places] = albedo * light + mirrored
 
 
-def _label_head(canvas: _Canvas, part: np.ndarray, masks: np.ndarray, cloth: np.ndarray) -> None:
-    body = part == hd.BODY
-    canvas.labels[body] = Region.SKIN
-    canvas.labels[body & (masks[..., 1] > 0.5)] = Region.EARS
-    canvas.labels[body & (masks[..., 0] > 0.5)] = Region.LIPS
-    canvas.labels[body & (masks[..., 3] > 0.5)] = Region.MOUTH
-    canvas.labels[(part == hd.TEETH) | (part == hd.TONGUE)] = Region.MOUTH
-    canvas.labels[(part == hd.LEFT_EYE) | (part == hd.RIGHT_EYE)] = Region.EYES
-    canvas.labels[cloth] = Region.CLOTH
+def _key_light_share(
+    scene: Scene, depth: np.ndarray, places: np.ndarray, world: np.ndarray, normal: np.ndarray
+) -> np.ndarray:
+    """P 0…1: what arrives of the key light, found once per pixel and surface."""
+    chosen, which = np.unique(shade.representatives(places, depth), return_inverse=True)
+    lifted = world[chosen] + normal[chosen] * np.float32(0.02 * scene.scale)
+    return lit(scene.shadow.project(lifted), scene.shadow.depth, 0.8 + 3.5 * scene.lights.softness, 0.015)[
+        which
+    ]
+
+
+def _label_head(
+    canvas: _Canvas, places: np.ndarray, part: np.ndarray, masks: np.ndarray, cloth: np.ndarray
+) -> None:
+    labels = np.full(len(places), Region.SKIN, np.uint8)
+    labels[masks[:, 1] > 0.5] = Region.EARS
+    labels[masks[:, 0] > 0.5] = Region.LIPS
+    labels[masks[:, 3] > 0.5] = Region.MOUTH
+    labels[(part == hd.TEETH) | (part == hd.TONGUE)] = Region.MOUTH
+    labels[(part == hd.LEFT_EYE) | (part == hd.RIGHT_EYE)] = Region.EYES
+    labels[cloth] = Region.CLOTH
+    canvas.labels.ravel()[places] = labels
 
 
 def _draw_lashes(scene: Scene, canvas: _Canvas) -> None:
@@ -177,25 +184,43 @@ def _draw_lashes(scene: Scene, canvas: _Canvas) -> None:
     canvas.picture[owner >= 0] *= 1 - strength
 
 
+@dataclass(frozen=True)
+class _Fibre:
+    """How a kind of hair is drawn."""
+
+    width: float  # dm at the root, on a head of scale 1
+    taper: float  # share of it that is lost at the tip
+    opacity: float
+    lift: float  # dm towards the camera before the depth test
+    shine: float
+    bias: float  # dm, of its shadow test
+
+
+_FIBRES = {
+    Region.HAIR: _Fibre(0.0105, 0.75, 0.90, 0.0, 1.0, 0.06),
+    Region.BEARD: _Fibre(0.0085, 0.65, 0.75, 0.012, 0.4, 0.05),
+    Region.BROWS: _Fibre(0.0075, 0.85, 0.44, 0.02, 0.4, 0.10),
+}
+
+
 def _draw_strands(scene: Scene, canvas: _Canvas, strands: hair.Strands, region: Region) -> None:
+    """Light and draw what can be seen of the strands, the farthest first."""
     if not len(strands.points):
         return
+    fibre = _FIBRES[region]
+    pixels = scene.camera.project(strands.points)
+    chosen = np.flatnonzero(seen_strands(pixels, fibre.lift * scene.scale, canvas.depth))
+    chosen = chosen[np.argsort(pixels[chosen, :, 2].mean(1), kind="stable")]
+    points = strands.points[chosen]
     directions, colours = _light_arrays(scene.lights)
-    bias = {Region.HAIR: 0.06, Region.BEARD: 0.05, Region.BROWS: 0.10}[region] * scene.scale
-    shape = strands.points.shape
-    places = scene.shadow.project(strands.points.reshape(-1, 3))
-    share = lit(places, scene.shadow.depth, 1.0 + 2.0 * scene.lights.softness, bias).reshape(shape[:2])
     centre = five_points(scene.world).mean(0) + np.array([0, 0.3, -1.1]) * scene.scale
-    shine = 1.0 if region == Region.HAIR else 0.4
     light = shade.strand_light(
-        strands.points, strands.colours, scene.camera.eye, centre, share, directions, colours, shine
-    )
-    opacity, radius, lift = {
-        Region.HAIR: (0.72, 0.5, 0.0), Region.BEARD: (0.42, 0.5, 0.012), Region.BROWS: (0.20, 0.5, 0.02),
-    }[region]  # fmt: skip
-    width = max(radius, radius * 0.012 * scene.scale / scene.camera.dm_per_pixel)
+        points, strands.colours[chosen], scene.camera.eye, centre, scene.shadow.depth, to_shadow(scene.shadow),
+        1.0 + 2.0 * scene.lights.softness, fibre.bias * scene.scale, directions, colours, fibre.shine,
+    )  # fmt: skip
+    radius = 0.5 * fibre.width * strands.width * scene.scale / scene.camera.dm_per_pixel
     raster_strands(
-        scene.camera.project(strands.points), light, width, opacity, lift * scene.scale, int(region),
+        pixels[chosen], light, radius, fibre.opacity, fibre.taper, fibre.lift * scene.scale, int(region),
         canvas.depth, canvas.picture, canvas.labels,
     )  # fmt: skip
 
@@ -224,26 +249,24 @@ def _glass_light(
     every = np.ones(len(mesh.triangles), np.bool_)
     raster_triangles(scene.camera.project(mesh.points), mesh.triangles, every, tested, owner, weights)
     seen = owner >= 0
-    surface = interpolate(np.concatenate([mesh.points, mesh.normals], 1), mesh.triangles, owner, weights)[seen]
-    view = scene.camera.eye - surface[:, :3]
-    view = (view / np.linalg.norm(view, axis=1, keepdims=True)).astype(np.float32)
-    normal = np.ascontiguousarray(surface[:, 3:])
-    normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9
+    places = np.flatnonzero(seen.ravel())
+    points, normals = mesh.points.astype(np.float32), mesh.normals.astype(np.float32)
+    place = interpolate_at(points, mesh.triangles, owner, weights, places)
+    normal = interpolate_at(normals, mesh.triangles, owner, weights, places)
+    normalise(normal)
     one = np.ones(len(normal), np.float32)
     no = np.zeros(len(normal), np.bool_)
     directions, colours = _light_arrays(scene.lights)
     softness = scene.lights.softness
     mirrored = shade.specular(
-        normal, view, one, one, one * np.float32(gloss), no, directions, colours, softness
+        normal, place, scene.camera.eye, one, one, one * np.float32(gloss), no, directions, colours, softness
     )
     return seen, mirrored, colour * shade.irradiance(normal, one, one, no, directions, colours, softness)
 
 
 def _developed(picture: np.ndarray, exposure: float) -> np.ndarray:
     """Linear light → sRGB uint8 at the final size: lens blur, area mean, film curve."""
-    size = picture.shape[0] // _OVER
-    soft = blur(np.ascontiguousarray(picture, np.float32), 0.55)
-    small = soft.reshape(size, _OVER, size, _OVER, 3).mean((1, 3))
+    small = block_means(blur(picture, 0.55), _OVER)
     bright = np.maximum(small, 0) * exposure * 1.7
     film = bright * (1 + bright / 6.25) / (1 + 0.72 * bright)
     return np.round(encoded(film) * 255).astype(np.uint8)

@@ -4,32 +4,54 @@ from __future__ import annotations
 
 import colorsys
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from models.faces.head_data import ASYMMETRIES, IDENTITIES
-from models.faces.parameters import Colour, Face, age_of
+from models.faces.parameters import Colour, Face, age_of, years
 
 Generator = np.random.Generator
 
 # natural hair colours (sRGB): black, dark brown, brown, blond, red
 _HAIR = ((0.10, 0.09, 0.085), (0.21, 0.15, 0.11), (0.36, 0.25, 0.17), (0.66, 0.53, 0.36), (0.50, 0.26, 0.14))
+_UNSWEPT, _FALLING = 0.8, 0.5  # dm: longer hair is not combed to the front or back, shorter does not fall
 _IRIS = ((0.26, 0.15, 0.08), (0.40, 0.27, 0.13), (0.40, 0.42, 0.26), (0.38, 0.50, 0.62), (0.48, 0.53, 0.56))
 
 
 def sample(seed: int, index: int) -> Face:
     """The face number `index` of the set `seed`."""
-    rng = np.random.default_rng(np.random.SeedSequence(entropy=seed, spawn_key=(index,)))
+    return _draw(np.random.default_rng(np.random.SeedSequence(entropy=seed, spawn_key=(index,))))
+
+
+def sample_view(seed: int, head: int, view: int) -> Face:
+    """Head number `head` of the set `seed` in the light, pose, expression and dress of its view number `view`.
+
+    View 0 is `sample(seed, head)`. Glasses and make-up come and go; hair and beard stay.
+    """
+    face = sample(seed, head)
+    if view == 0:
+        return face
+    rng = np.random.default_rng(np.random.SeedSequence(entropy=seed, spawn_key=(head, view)))
+    values = _expression(rng) | _pose(rng) | _light(rng) | _cloth(rng) | _background(rng)
+    values |= {"glasses": 0.0, "gl": (0.0,) * 4, "gcol": Face.gcol, "tint": 0.0} | _glasses(
+        rng, years(face.age)
+    )
+    values["makeup"] = face.makeup * rng.uniform(0, 1)
+    return replace(face, **values)  # type: ignore[arg-type]
+
+
+def _draw(rng: Generator) -> Face:
     old = _years(rng)
     masculine = rng.random() < 0.5
-    deviation = abs(rng.normal(0, 0.15))
+    deviation = abs(rng.normal(0, 0.09))
     male = float(np.clip(1 - deviation if masculine else deviation, 0, 1))
     race = rng.dirichlet((0.5, 0.5, 0.6))
     values: dict[str, object] = {
         "age": age_of(old),
         "male": male,
         "race": _floats(race),
-        "weight": float(np.clip(rng.normal(0.5, 0.2), 0, 1)),
+        "weight": float(np.clip(rng.normal(0.5, 0.2) if old > 16 else rng.normal(0.42, 0.12), 0, 1)),
         "muscle": rng.uniform(0.3, 0.7),
         "z": _floats(rng.normal(0, 0.85, IDENTITIES)),
         "asym": _floats(rng.normal(0, 0.8, ASYMMETRIES)),
@@ -94,16 +116,16 @@ def _light(rng: Generator) -> dict[str, object]:
 
 
 def _skin(rng: Generator, old: float, masculine: bool, race: np.ndarray) -> dict[str, object]:
-    melanin = race @ (0.8, 0.27, 0.13) + rng.normal(0, 0.06)
-    painted = (not masculine) and old > 15
+    melanin = race @ (0.78, 0.22, 0.12) + rng.normal(0, 0.06)
+    makeup = ((not masculine) and old > 15) * max(0.0, rng.uniform(-0.3, 1))
     return {
         "mel": float(np.clip(melanin, 0.02, 0.95)),
         "ruddy": rng.uniform(0.1, 0.8),
         "shine": rng.uniform(0.1, 0.8),
         "freckles": max(0.0, rng.uniform(-1.6, 0.8)) * (melanin < 0.35),
-        "wear": float(np.clip(rng.normal(0, 0.3), -1, 1)),
-        "makeup": painted * max(0.0, rng.uniform(-0.5, 1)),
-        "lipcol": painted * rng.uniform(-1, 1),
+        "wear": (old > 25) * float(np.clip(rng.normal(0, 0.25), -1, 1)),  # young skin shows none
+        "makeup": makeup,
+        "lipcol": (makeup > 0) * rng.uniform(-1, 1),
         "ecol": _near(
             rng, _IRIS[rng.choice(5, p=(0.3, 0.2, 0.15, 0.25, 0.1) if race[2] > 0.5 else (0.8, 0.2, 0, 0, 0))]
         ),
@@ -119,34 +141,36 @@ def _near(rng: Generator, colour: Colour) -> Colour:
 
 def _hair(rng: Generator, old: float, masculine: bool, race: np.ndarray) -> dict[str, object]:
     length = (
-        rng.choice((0.10, 0.25, 0.5, 1.1), p=(0.3, 0.43, 0.2, 0.07))
+        rng.choice((0.07, 0.14, 0.28, 1.0), p=(0.34, 0.44, 0.18, 0.04))
         if masculine
-        else rng.choice((0.3, 0.9, 1.8), p=(0.17, 0.35, 0.48))
+        else rng.choice((0.35, 0.9, 1.8), p=(0.06 if old < 50 else 0.14, 0.36, 0.58 if old < 50 else 0.5))
     ) * rng.uniform(0.75, 1.3)
     curly = rng.uniform(0.45, 1) if race[0] > 0.5 and rng.random() < 0.8 else max(0.0, rng.uniform(-0.6, 0.75))
-    losing = masculine * float(np.clip((old - 25) / 55 + rng.normal(0, 0.3), 0, 1))
+    losing = (masculine and old > 22) * float(np.clip((old - 25) / 45 + rng.normal(0, 0.3), 0, 1))
     colour = _HAIR[
         rng.choice(5, p=(0.12, 0.25, 0.28, 0.23, 0.12) if race[2] > 0.5 else (0.7, 0.22, 0.06, 0.02, 0))
     ]
     if rng.random() < 0.03:
         colour = _colour(rng, 0.8, (0.2, 0.7))  # dyed
-    white_at = rng.normal(54, 7)
-    keeps_colour = (not masculine) and rng.random() < 0.3
-    grey = float(np.clip((old - white_at) / 22 + 0.3, 0, 1)) * (old > 33) * (0.15 if keeps_colour else 1)
+    white_at = rng.normal(54, 6)
+    keeps_colour = (not masculine) and rng.random() < 0.35
+    grey = float(np.clip((old - white_at) / 24 + 0.35, 0, 1)) * (old > 33) * (0.15 if keeps_colour else 1)
+    volume = rng.beta(1.6, 2.6) * (0.55 if masculine else 1) + (0.12 if masculine else 0.25) * curly
+    brows = rng.normal(0.82 if masculine else 0.12, 0.1)
     return {
         "hairlen": float(math.log(length)),
-        "volume": float(np.clip(rng.beta(1.6, 2.6) + 0.25 * curly, 0, 1)),
+        "volume": float(np.clip(volume, 0, 1)),
         "curl": float(curly),
         "part": rng.uniform(-1, 1),
         "fringe": float(max(0.0, rng.uniform(-1.0 if masculine else -0.6, 0.9))),
-        "sweep": rng.uniform(-1, 1),
-        "behind": rng.uniform(0, 1),
-        "hairline": float(np.clip(rng.normal(0, 0.4), -1, 1)),
+        "sweep": (length < _UNSWEPT) * rng.uniform(-1, 1),
+        "behind": rng.uniform(0, 1) if length > _FALLING else 0.5,
+        "hairline": float(np.clip(rng.normal(0.1 if masculine else -0.15, 0.35), -1, 1)),
         "recede": losing * rng.uniform(0.3, 1),
-        "bald": (rng.random() < losing * 0.75) * rng.uniform(0.15, 1),
+        "bald": (rng.random() < losing * 0.8) * rng.uniform(0.15, 1),
         "hcol": _near(rng, colour),
         "grey": grey,
-        "browth": float(np.clip(rng.normal(0.2 + 0.35 * masculine, 0.16), 0, 1)),
+        "browth": float(np.clip(brows * (1 if old > 14 else 0.8), 0, 1)),
     } | _beard(rng, old, masculine)
 
 
@@ -187,9 +211,10 @@ def _background(rng: Generator) -> dict[str, object]:
     saturation = 0.95 if rng.random() < 0.35 else 0.35
     base = np.asarray(_colour(rng, saturation, (0.1, 0.95)))
     corners = base + rng.normal(0, 0.13, (4, 1)) + rng.normal(0, 0.05, (4, 3))
-    has_edge = rng.random() < 0.5
-    return {
-        "bg": _floats(np.clip(corners, 0.02, 0.98).ravel()),
-        "bgcol": _colour(rng, saturation, (0.1, 0.95)) if has_edge else _floats(base),
-        "bgedge": (rng.uniform(-1.6, 1.6), rng.uniform(0.1, 0.9) if has_edge else 2.0, rng.uniform(0.03, 0.6)),
+    values: dict[str, object] = {"bg": _floats(np.clip(corners, 0.02, 0.98).ravel())}
+    if rng.random() < 0.5:
+        return values
+    return values | {
+        "bgcol": _colour(rng, saturation, (0.1, 0.95)),
+        "bgedge": (rng.uniform(-1.6, 1.6), rng.uniform(0.1, 0.9), rng.uniform(0.03, 0.6)),
     }

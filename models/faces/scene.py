@@ -16,6 +16,8 @@ from models.faces.parameters import Face
 from models.faces.raster import raster_depth_of_strands, raster_triangles
 from models.faces.shape import head_scale, vertex_normals, vertices
 
+_FINE = 512  # samples of a side from which on every hair is drawn
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -46,11 +48,12 @@ def scene_of(face: Face, size: int) -> Scene:
     camera = camera_for(face, world, size, scale)
     lights = lights_of(face)
     shadow = shadow_map(lights.key, five_points(world).mean(0) + np.array([0, 0, -0.6 * scale]), scale)
-    strands = [(hair.head_hair(face, shaped, normals, scale), Region.HAIR)]
+    fine = min(1.0, max(0.0, size / _FINE))
+    strands = [(hair.head_hair(face, shaped, normals, scale, fine), Region.HAIR)]
     if max(face.beard, face.moustache, face.goatee) > 0:
-        strands.append((facial_hair.beard_hair(face, shaped, normals, scale), Region.BEARD))
+        strands.append((facial_hair.beard_hair(face, shaped, normals, scale, fine), Region.BEARD))
     strands.append((facial_hair.brow_hair(face, shaped, normals, scale), Region.BROWS))
-    strands = [(hair.Strands(pose.to_world(s.points), s.colours), region) for s, region in strands]
+    strands = [(hair.Strands(pose.to_world(s.points), s.colours, s.width), region) for s, region in strands]
     frame, lenses = glasses.frame_and_lenses(face, shaped, scale) if face.glasses > 0 else (None, None)
     scene = Scene(
         face, pose, camera, lights, shadow, scale, world, vertex_normals(world, data.triangles), tuple(strands),
@@ -66,15 +69,22 @@ def _posed(mesh: glasses.Mesh, pose: Pose) -> glasses.Mesh:
     )
 
 
+def to_shadow(shadow: ShadowMap) -> np.ndarray:
+    """3,4: takes a place of the world to the shadow map's pixels and depth, as `ShadowMap.project` does."""
+    axes = shadow.axes * np.array([[shadow.per_dm], [-shadow.per_dm], [1.0]])
+    middle = np.array([shadow.depth.shape[1] / 2, shadow.depth.shape[0] / 2, 0.0])
+    return np.concatenate([axes, (middle - axes @ shadow.centre)[:, None]], 1)
+
+
 def _cast_shadows(scene: Scene) -> None:
     """Fill the shadow map with head, hair and frame."""
     data, depth = hd.load(), scene.shadow.depth
-    owner, weights = np.full(depth.shape, -1, np.int32), np.zeros((*depth.shape, 3), np.float32)
+    owner, weights = np.full(depth.shape, -1, np.int32), np.empty((*depth.shape, 3), np.float32)
     solid = data.part != hd.LASHES
     raster_triangles(scene.shadow.project(scene.world), data.triangles, solid, depth, owner, weights)
     for strands, region in scene.strands:
         if region == Region.HAIR:
-            raster_depth_of_strands(scene.shadow.project(strands.points), depth)
+            raster_depth_of_strands(strands.points, to_shadow(scene.shadow), depth)
     if scene.frame is not None and scene.face.glasses > 0.5:
         every = np.ones(len(scene.frame.triangles), np.bool_)
         raster_triangles(

@@ -7,60 +7,96 @@ import math
 import numpy as np
 
 from models.faces.compiled import kernel
-from models.faces.raster import EMPTY, blur
+from models.faces.raster import EMPTY, block_means, blur, mapped
 
 
 @kernel
 def bumped(
-    normal: np.ndarray, height: np.ndarray, depth: np.ndarray, dm_per_pixel: float, strength: float
+    normal: np.ndarray,  # P,3 in and out
+    height: np.ndarray,  # P, 1 = `strength` dm
+    depth: np.ndarray,  # H,W
+    places: np.ndarray,  # P numbers of pixels
+    dm_per_pixel: float,
+    strength: float,
 ) -> None:
-    """Tilt `normal` H,W,3 in place by the slope of `height` H,W (1 = `strength` dm); not across silhouettes."""
-    rows, columns = height.shape
-    for y in range(1, rows - 1):
-        for x in range(1, columns - 1):
-            if depth[y, x] == EMPTY:
-                continue
-            if abs(depth[y, x + 1] - depth[y, x - 1]) > 0.2 or abs(depth[y + 1, x] - depth[y - 1, x]) > 0.2:
-                continue
-            scale = strength / (2 * dm_per_pixel)
-            normal[y, x, 0] -= min(0.6, max(-0.6, (height[y, x + 1] - height[y, x - 1]) * scale))
-            normal[y, x, 1] += min(0.6, max(-0.6, (height[y + 1, x] - height[y - 1, x]) * scale))
-            normal[y, x] /= np.sqrt((normal[y, x] ** 2).sum()) + 1e-9
+    """Tilt normals by the slope of the relief; not across silhouettes."""
+    rows, columns = depth.shape
+    relief = np.zeros(depth.shape, np.float32)
+    for n in range(places.shape[0]):
+        relief[places[n] // columns, places[n] % columns] = height[n]
+    scale = strength / (2 * dm_per_pixel)
+    for n in range(places.shape[0]):
+        y, x = places[n] // columns, places[n] % columns
+        if y < 1 or x < 1 or y > rows - 2 or x > columns - 2:
+            continue
+        if abs(depth[y, x + 1] - depth[y, x - 1]) > 0.2 or abs(depth[y + 1, x] - depth[y - 1, x]) > 0.2:
+            continue
+        nx = normal[n, 0] - min(0.6, max(-0.6, (relief[y, x + 1] - relief[y, x - 1]) * scale))
+        ny = normal[n, 1] + min(0.6, max(-0.6, (relief[y + 1, x] - relief[y - 1, x]) * scale))
+        normal[n, 0], normal[n, 1], normal[n, 2] = _unit(nx, ny, normal[n, 2])
 
 
 @kernel
-def _sunken(depth: np.ndarray, near: np.ndarray, reach: float, factor: float, openness: np.ndarray) -> None:
+def _sunken(
+    depth: np.ndarray, near: np.ndarray, step: int, reach: float, factor: float, openness: np.ndarray
+) -> None:
+    """Darken places H,W below their surroundings, of which `near` holds one value per `step`² places."""
     for y in range(depth.shape[0]):
         for x in range(depth.shape[1]):
-            if depth[y, x] > EMPTY and near[y, x, 1] > 1e-3:
-                below = near[y, x, 0] / near[y, x, 1] - depth[y, x]
-                openness[y, x] *= 1 - min(0.55, factor * max(0.0, min(below, reach)))
+            level, share = near[y // step, x // step, 0], near[y // step, x // step, 1]
+            if depth[y, x, 1] > 0 and share > 1e-3:
+                below = level / share - depth[y, x, 0] / depth[y, x, 1]
+                openness[y, x, 0] *= 1 - min(0.55, factor * max(0.0, min(below, reach)))
 
 
-def openness(depth: np.ndarray, dm_per_pixel: float, scale: float) -> np.ndarray:
-    """H,W 0…1: how much of the surroundings a place sees (1 = all), from the depth around it."""
-    result = np.ones_like(depth)
-    solid = depth > EMPTY
-    base = depth[solid].min() if solid.any() else 0.0
-    stacked = np.stack([np.where(solid, depth, base), np.ones_like(depth)], -1).astype(np.float32)
-    stacked *= solid[..., None]
+@kernel
+def _solid(depth: np.ndarray) -> np.ndarray:
+    """H/2,W/2,2: sum of the depths and number of the covered samples of each block of two by two."""
+    result = np.zeros((depth.shape[0] // 2, depth.shape[1] // 2, 2), np.float32)
+    for y in range(result.shape[0] * 2):
+        for x in range(result.shape[1] * 2):
+            if depth[y, x] > EMPTY:
+                result[y // 2, x // 2, 0] += depth[y, x]
+                result[y // 2, x // 2, 1] += 1
+    return result
+
+
+def openness(depth: np.ndarray, dm_per_sample: float, scale: float) -> np.ndarray:
+    """H/2,W/2 0…1: how much of the surroundings a place sees (1 = all), from the depth H,W around it."""
+    solid = _solid(depth)
+    result = np.ones((*solid.shape[:2], 1), np.float32)
     for reach, factor in ((0.03, 7.0), (0.10, 2.2), (0.28, 0.7)):
-        sigma = reach * scale / dm_per_pixel
+        sigma = 0.5 * reach * scale / dm_per_sample
         step = max(1, int(sigma / 2))
-        near = np.repeat(
-            np.repeat(blur(np.ascontiguousarray(_shrunk(stacked, step)), sigma / step), step, 0), step, 1
-        )
-        _sunken(depth, near[: depth.shape[0], : depth.shape[1]], 3 * reach * scale, factor / scale, result)
-    return blur(np.ascontiguousarray(result[..., None]), 1.0)[..., 0]
+        near = blur(block_means(solid, step) if step > 1 else solid, sigma / step)
+        _sunken(solid, near, step, 3 * reach * scale, factor / scale, result)
+    return blur(result, 0.5)[..., 0]
 
 
-def _shrunk(image: np.ndarray, step: int) -> np.ndarray:
-    """Block means of H,W,C; the border is padded with its own values."""
-    if step == 1:
-        return image
-    height, width = (-(-side // step) * step for side in image.shape[:2])
-    padded = np.pad(image, ((0, height - image.shape[0]), (0, width - image.shape[1]), (0, 0)), mode="edge")
-    return padded.reshape(height // step, step, width // step, step, -1).mean((1, 3))
+@kernel
+def at_samples(coarse: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """P: values of H/2,W/2 at the samples `places` of H,W."""
+    result = np.empty(places.shape[0], np.float32)
+    width = 2 * coarse.shape[1]
+    for n in range(places.shape[0]):
+        result[n] = coarse[places[n] // width // 2, places[n] % width // 2]
+    return result
+
+
+@kernel
+def representatives(places: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """P: for each sample, which sample (a number into `places`) of its pixel may stand for it: one as near."""
+    width = depth.shape[1]
+    first = np.full(((depth.shape[0] + 1) // 2, (width + 1) // 2), -1, np.int64)
+    result = np.empty(places.shape[0], np.int64)
+    for n in range(places.shape[0]):
+        y, x = places[n] // width, places[n] % width
+        known = first[y // 2, x // 2]
+        if known >= 0 and abs(depth[places[known] // width, places[known] % width] - depth[y, x]) < 0.06:
+            result[n] = known
+        else:
+            first[y // 2, x // 2] = result[n] = n
+    return result
 
 
 @kernel
@@ -74,17 +110,18 @@ def irradiance(
     softness: float,
 ) -> np.ndarray:
     """N,3 diffuse light that arrives."""
-    result = np.empty(normal.shape, np.float32)
+    result, toward = np.empty(normal.shape, np.float32), np.zeros(3)
     for n in range(normal.shape[0]):
-        toward = np.zeros(3)
         for light in range(3):
+            toward[light] = 0.0
             for axis in range(3):
                 toward[light] += normal[n, axis] * directions[light, axis]
         upward = 0.5 + 0.5 * normal[n, 1]
         crease = 0.35 + 0.65 * open_[n]
         for channel in range(3):
             wrap = 0.06 + 0.25 * softness + ((0.20, 0.07, 0.03)[channel] if skin[n] else 0.0)
-            key = max(0.0, (toward[0] + wrap) / (1 + wrap)) ** 1.15
+            key = max(0.0, (toward[0] + wrap) / (1 + wrap))
+            key *= math.sqrt(math.sqrt(math.sqrt(key)))  # a gentler terminator
             leak = (0.10, 0.035, 0.02)[channel] if skin[n] else 0.0
             visible = shadow[n] + (1 - shadow[n]) * leak
             total = colours[0, channel] * key * visible * crease
@@ -99,7 +136,8 @@ def irradiance(
 @kernel
 def specular(
     normal: np.ndarray,  # N,3
-    view: np.ndarray,  # N,3
+    place: np.ndarray,  # N,3 world
+    eye: np.ndarray,  # 3 world
     shadow: np.ndarray,  # N
     open_: np.ndarray,  # N
     gloss: np.ndarray,  # N
@@ -112,7 +150,7 @@ def specular(
     result = np.zeros(normal.shape, np.float32)
     for n in range(normal.shape[0]):
         nx, ny, nz = normal[n, 0], normal[n, 1], normal[n, 2]
-        vx, vy, vz = view[n, 0], view[n, 1], view[n, 2]
+        vx, vy, vz = _unit(eye[0] - place[n, 0], eye[1] - place[n, 1], eye[2] - place[n, 2])
         facing = max(0.0, nx * vx + ny * vy + nz * vz)
         grazing = (1 - facing) * (1 - facing)
         fresnel = 0.028 + 0.6 * grazing * grazing * (1 - facing)
@@ -142,15 +180,56 @@ def specular(
     return result
 
 
-def under_skin(light: np.ndarray, skin: np.ndarray, dm_per_pixel: float) -> np.ndarray:
-    """Spread the diffuse light H,W,3 within the skin H,W bool: red farthest."""
-    share = skin.astype(np.float32)[..., None]
-    stacked = np.concatenate([light * share, share], -1)
-    near = blur(stacked, max(0.35, 0.014 / dm_per_pixel))
-    far = blur(np.ascontiguousarray(stacked[..., [0, 3]]), max(0.35, 0.042 / dm_per_pixel))
-    result = near[..., :3] / np.maximum(near[..., 3:], 1e-3)
-    result[..., 0] = far[..., 0] / np.maximum(far[..., 1], 1e-3)
-    return np.where(skin[..., None], result, light)
+@kernel
+def _gathered(light: np.ndarray, skin: np.ndarray, places: np.ndarray, height: int, width: int) -> np.ndarray:
+    """height/2,width/2,4: sum of the skin's light in each block of two by two samples, and their number."""
+    result = np.zeros((height // 2, width // 2, 4), np.float32)
+    for n in range(places.shape[0]):
+        if skin[n]:
+            y, x = places[n] // width // 2, places[n] % width // 2
+            for channel in range(3):
+                result[y, x, channel] += light[n, channel]
+            result[y, x, 3] += 1
+    return result
+
+
+@kernel
+def _scattered(
+    near: np.ndarray, far: np.ndarray, skin: np.ndarray, places: np.ndarray, light: np.ndarray
+) -> None:
+    width = 2 * near.shape[1]
+    for n in range(places.shape[0]):
+        if skin[n]:
+            y, x = places[n] // width // 2, places[n] % width // 2
+            light[n, 0] = far[y, x, 0] / max(far[y, x, 1], np.float32(1e-3))
+            light[n, 1] = near[y, x, 1] / max(near[y, x, 3], np.float32(1e-3))
+            light[n, 2] = near[y, x, 2] / max(near[y, x, 3], np.float32(1e-3))
+
+
+def under_skin(
+    light: np.ndarray, skin: np.ndarray, places: np.ndarray, shape: tuple[int, int], dm_per_sample: float
+) -> None:
+    """Spread the diffuse light P,3 at samples `places` of `shape` within the skin P bool, in place: red farthest.
+
+    It is blurred at the picture's own resolution: finer than that it is smooth anyway.
+    """
+    sums = _gathered(light, skin, places, *shape)
+    sigmas = (np.sqrt(max(0.1, (0.5 * reach / dm_per_sample) ** 2 - 0.08)) for reach in (0.014, 0.042))
+    near, far = float(next(sigmas)), float(next(sigmas))
+    _scattered(blur(sums, near), blur(np.ascontiguousarray(sums[..., [0, 3]]), far), skin, places, light)
+
+
+@kernel
+def _passing(depth: np.ndarray, x: float, y: float, z: float, radius: float, bias: float) -> float:
+    """Share of the key light at a place of the shadow map: five taps, for hair, which is noisy by itself."""
+    total = 0.0
+    for dx, dy in ((0, 0), (-1, -1), (1, -1), (-1, 1), (1, 1)):
+        column, row = int(x + 0.7 * dx * radius), int(y + 0.7 * dy * radius)
+        if column < 0 or row < 0 or row >= depth.shape[0] or column >= depth.shape[1]:
+            total += 1
+            continue
+        total += 1 - min(1.0, max(0.0, (depth[row, column] - z - bias) / 0.05))
+    return total / 5
 
 
 @kernel
@@ -159,7 +238,10 @@ def strand_light(
     albedo: np.ndarray,  # N,3
     eye: np.ndarray,  # 3
     centre: np.ndarray,  # 3 of the head
-    lit_share: np.ndarray,  # N,S 0…1
+    shadow: np.ndarray,  # the shadow map
+    to_shadow: np.ndarray,  # 3,4: world → its pixels and depth
+    blurred: float,  # its pixels over which a shadow's edge is soft
+    bias: float,  # dm
     directions: np.ndarray,
     colours: np.ndarray,
     shine: float,
@@ -180,6 +262,8 @@ def strand_light(
             vx, vy, vz = _unit(eye[0] - x, eye[1] - y, eye[2] - z)
             ox, oy, oz = _unit(x - centre[0], y - centre[1], z - centre[2])
             depth = 0.40 + 0.60 * s / (length - 1)
+            mx, my, mz = mapped(to_shadow, x, y, z)
+            share_of_key = _passing(shadow, mx, my, mz, blurred, bias)
             along_view = wx * vx + wy * vy + wz * vz
             across_view = math.sqrt(max(0.0, 1 - along_view * along_view))
             for light in range(3):
@@ -188,7 +272,7 @@ def strand_light(
                 across = math.sqrt(max(0.0, 1 - along * along))
                 facing = ox * lx + oy * ly + oz * lz
                 side = min(1.0, max(0.06, facing * 0.7 + 0.35))
-                share = side * depth * (lit_share[n, s] if light == 0 else 0.6)
+                share = side * depth * (share_of_key if light == 0 else 0.6)
                 if light == 2:
                     share = 0.45 * max(0.0, facing) * depth * depth
                 lobe = max(0.0, across * across_view - along * along_view)

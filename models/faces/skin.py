@@ -23,7 +23,8 @@ _LIPS, _EARS, _LIDS, _INSIDE = 0, 1, 2, 3
 class SkinLook(NamedTuple):
     """What the kernels need of a face; 0…1 unless told."""
 
-    old: float  # 0 up to 25 years … 1 at 77
+    old: float  # 0 up to 23 years … 1 at 73, soonest between 30 and 50
+    feminine: float  # redder lips, shaped brows, of grown faces
     smile: float
     frown: float
     raised: float  # brows up
@@ -44,12 +45,12 @@ class SkinLook(NamedTuple):
 def skin_look(face: Face) -> SkinLook:
     """The part of `face` that shows on the skin."""
     age = years(face.age)
-    old = np.clip((age - 25) / 52, 0, 1) ** 0.85 + 0.25 * face.wear * np.clip((age - 25) / 25, 0, 1)
-    old = np.clip(old, 0, 1.1)
+    old = np.clip((age - 23) / 50, 0, 1.2) ** 0.75 + 0.2 * face.wear * np.clip((age - 24) / 25, 0, 1)
+    old = np.clip(old, 0, 1.3)
     return SkinLook(
-        float(old), face.smile, face.frown + max(0.0, -face.brow), max(0.0, face.brow), face.mel, face.ruddy,
-        face.freckles, face.makeup, face.hairline, face.recede, face.bald, face.beard, face.moustache, face.goatee,
-        face.browth, face.male * ramp(15.0, 24.0, age),
+        float(old), (1 - face.male) * (0.4 + 0.6 * ramp(9.0, 17.0, age)), face.smile, face.frown + max(0.0, -face.brow),
+        max(0.0, face.brow), face.mel, face.ruddy, face.freckles, face.makeup, face.hairline, face.recede, face.bald,
+        face.beard, face.moustache, face.goatee, face.browth, face.male * ramp(15.0, 24.0, age),
     )  # fmt: skip
 
 
@@ -61,20 +62,20 @@ def _groove(distance: float, width: float) -> float:
 
 @kernel
 def _forehead(x: float, y: float, look: SkinLook) -> float:
-    """Five wavering lines across and two upright ones between the brows."""
+    """Four wavering lines across and two upright ones between the brows."""
     total = 0.0
     reach = ramp(0.55, 0.30, abs(x))
     if look.old < 0.02 and look.raised < 0.02 and look.frown < 0.02:
         return 0.0
-    for k in range(5):
+    for k in range(4):
         wave = 0.012 * value_noise(x * 4, k * 3.7, 0.0, 21) + 0.03 * x * x
         strength = 0.65 + 0.35 * value_noise(x * 3, k * 5.1, 1.0, 22)
-        total += strength * _groove(y - (7.60 + 0.085 * k) - wave, 0.016)
-    upright = _groove(abs(x) - 0.045 - 0.1 * (y - 7.45), 0.014) * bump(y - 7.45, 0.085)
+        total += strength * _groove(y - (7.62 + 0.105 * k) - wave, 0.021)
+    upright = _groove(abs(x) - 0.045 - 0.1 * (y - 7.45), 0.018) * bump(y - 7.45, 0.085)
     deep = look.old
-    return reach * total * (0.9 * deep + 0.35 * look.raised * ramp(0, 0.4, look.old)) + upright * (
-        0.9 * deep + 0.4 * look.frown
-    )
+    return reach * total * (
+        (1.2 - 0.15 * look.feminine) * deep + 0.35 * look.raised * ramp(0, 0.4, look.old)
+    ) + upright * ((1.15 - 0.25 * look.feminine) * deep + 0.4 * look.frown)
 
 
 @kernel
@@ -85,13 +86,15 @@ def _around_eye(x: float, y: float, look: SkinLook) -> float:
     radius, angle = math.sqrt(dx * dx + dy * dy), math.atan2(dy, dx)
     fan = 0.0
     for k in range(4):
-        fan += _groove((angle - (-0.75 + 0.42 * k)) * radius, 0.012)
+        fan += _groove((angle - (-0.75 + 0.42 * k)) * radius, 0.015)
     fan *= ramp(0.06, 0.10, radius) * ramp(0.27, 0.14, radius) * ramp(1.15, 0.85, abs(angle + 0.1))
     ex, ey = (side - 0.31) / 0.19, (y - 7.27) / 0.135
     ring = math.sqrt(ex * ex + ey * ey)
     lower = ramp(0.0, -0.45, ey) * ramp(1.4, 0.9, abs(ex))
-    crescents = _groove((ring - 1.05) * 0.15, 0.018) + 0.5 * _groove((ring - 0.72) * 0.15, 0.011)
-    return fan * (look.old + 0.35 * look.smile * (0.25 + look.old)) + lower * crescents * (0.06 + look.old)
+    crescents = _groove((ring - 1.05) * 0.15, 0.024) + 0.55 * _groove((ring - 0.72) * 0.15, 0.014)
+    return fan * (1.3 * look.old + 0.35 * look.smile * (0.25 + look.old)) + lower * crescents * (
+        0.06 + 1.35 * look.old
+    )
 
 
 @kernel
@@ -99,9 +102,9 @@ def _around_mouth(x: float, y: float, z: float, look: SkinLook) -> float:
     """Folds from the nose's wings, from the mouth's corners, and fine lines above the lip."""
     side = abs(x)
     t = (6.96 - y) / 0.36
-    fold = _groove(side - (0.165 + 0.19 * t - 0.06 * t * t), 0.022) * ramp(-0.02, 0.25, t) * ramp(1.15, 0.75, t)
+    fold = _groove(side - (0.165 + 0.19 * t - 0.06 * t * t), 0.03) * ramp(-0.02, 0.25, t) * ramp(1.15, 0.75, t)
     u = (6.60 - y) / 0.24
-    marionette = _groove(side - (0.275 + 0.03 * u), 0.017) * ramp(0, 0.2, u) * ramp(1.1, 0.6, u)
+    marionette = _groove(side - (0.275 + 0.03 * u), 0.022) * ramp(0, 0.2, u) * ramp(1.1, 0.6, u)
     lines = (
         math.sin(x * 95 + 2 * value_noise(x * 6, y * 6, 0.0, 23))
         * bump(y - 6.765, 0.05)
@@ -109,8 +112,8 @@ def _around_mouth(x: float, y: float, z: float, look: SkinLook) -> float:
     )
     chin = value_noise(x * 9, y * 9, z * 9, 24) * bump(y - 6.36, 0.09) * ramp(0.22, 0.1, side)
     return (
-        fold * (0.05 + 0.95 * look.old + 0.55 * look.smile * (0.45 + look.old))
-        + marionette * 0.9 * look.old
+        fold * (0.05 + 1.35 * look.old + 0.55 * look.smile * (0.45 + look.old))
+        + marionette * (0.9 - 0.15 * look.feminine) * look.old
         + 0.3 * lines * look.old**1.5
         + 0.3 * chin * look.old
     )
@@ -131,7 +134,7 @@ def _texture(x: float, y: float, z: float, old: float) -> float:
         bands = _groove(math.sin(y * 21 + value_noise(x * 2, y * 2, z * 2, 27)) * 0.05, 0.02) * ramp(
             6.25, 6.1, y
         )
-    return pores + old**1.2 * (0.42 * crepe * (0.4 + 0.6 * cheek) + 0.5 * bands)
+    return pores + old**1.2 * (0.5 * crepe * (0.4 + 0.6 * cheek) + 0.5 * bands)
 
 
 @kernel
@@ -172,7 +175,7 @@ def _hair_shadow(x: float, y: float, z: float, lips: float, ear: float, look: Sk
         return 0.42 * (0.4 + 0.6 * look.brows) * brow_density(x, y, z, look.brows)
     if y > 7.2 or z < 0.9:
         return 0.9 * scalp_density(x, y, z, look.hairline, look.recede, look.bald) * (1 - ramp(0.2, 0.5, ear))
-    shaved = 0.10 * look.stubble * beard_density(x, y, z, 1.0, 1.0, 0.0)
+    shaved = 0.20 * look.stubble * beard_density(x, y, z, 1.0, 1.0, 0.0)
     return max(shaved, 0.6 * beard_density(x, y, z, look.beard, look.moustache, look.goatee)) * (1 - lips)
 
 
@@ -200,10 +203,13 @@ def paint_skin(
             fine = value_noise(x * 16, y * 16, z * 16, 5)
             eye = math.hypot((abs(x) - 0.31) / 0.19, (y - 7.25) / 0.13)
             socket = bump(eye - 0.6, 0.55) * ramp(0.9, 1.1, z)
-            melanin = look.melanin * (1 + 0.07 * patches + 0.05 * fine) + 0.02 * socket * (1 + 2 * look.old)
+            uneven = 1 + 1.5 * look.old
+            melanin = look.melanin * (1 + uneven * (0.06 * patches + 0.045 * fine)) + 0.02 * socket * (
+                1 + 4 * look.old
+            )
             spots, dots = 0.0, 0.0
-            if look.old > 0.35:
-                spots = ramp(0.45, 0.75, value_noise(x * 15, y * 15, z * 15, 13)) * ramp(0.35, 1.0, look.old)
+            if look.old > 0.3:
+                spots = ramp(0.4, 0.75, value_noise(x * 13, y * 13, z * 13, 13)) * ramp(0.3, 1.0, look.old)
             if look.freckles > 0:
                 dots = ramp(0.45, 0.7, value_noise(x * 34, y * 34, z * 34, 11)) * bump(y - 7.05, 0.35)
                 dots *= look.freckles
@@ -213,15 +219,25 @@ def paint_skin(
             cavity = ramp(0.0, -1.2, height[row, column])
             blood = (0.25 + 0.75 * look.ruddy) * _blood(x, y, z, ear) * (1 - 0.5 * look.melanin)
             blood += (
-                0.10 * patches + 0.06 * fine + 0.35 * cavity + 0.2 * socket + 0.12 * look.old * (1 + patches)
+                uneven * (0.08 * patches + 0.05 * fine)
+                + 0.35 * cavity
+                + 0.2 * socket
+                + 0.12 * look.old * (1 + patches)
             )
             blood += look.makeup * (0.35 * bump(math.hypot(abs(x) - 0.47, y - 6.98), 0.16) + 0.3 * lid)
-            blood += lips * (1.15 - 0.3 * look.old - 0.4 * look.melanin)
-            sallow = 0.10 * look.old
+            blood += lips * (1.05 + 0.6 * look.feminine - 0.5 * look.old - 0.3 * look.melanin)
+            sallow = 0.15 * look.old
             red = 0.80 * math.exp(-2.35 * melanin - 0.12 * blood - 0.4 * sallow)
             green = 0.56 * math.exp(-2.80 * melanin - 0.54 * blood - 0.6 * sallow)
             blue = 0.45 * math.exp(-3.10 * melanin - 0.48 * blood - 1.5 * sallow)
-            dark = 1 - 0.34 * cavity * (0.5 + 0.5 * look.old) - 0.45 * look.makeup * lid
+            border = 4 * lips * (1 - lips)
+            dark = (
+                1
+                - 0.12 * border
+                - 0.08 * lips
+                - 0.46 * cavity * (0.5 + 0.5 * look.old)
+                - 0.45 * look.makeup * lid
+            )
             painted = 0.85 * lips * look.makeup
             for channel in range(3):
                 colour = (red, green, blue)[channel] * dark

@@ -57,6 +57,16 @@ def test_a_longer_set_keeps_whole_shards_and_another_seed_is_refused(tmp_path: P
         write(Request(6, 5, 32, shard=2), tmp_path)
 
 
+def test_a_killed_run_of_compositions_ends_with_the_same_bytes(tmp_path: Path):
+    dataset.write(REQUEST, tmp_path / "whole", kind=dataset.COMPOSITIONS)
+    dataset.write(Request(2, 4, 32, shard=2), tmp_path / "cut", kind=dataset.COMPOSITIONS)
+    first = shard_path(tmp_path / "cut", 0)
+    written = first.stat().st_mtime_ns
+    dataset.write(REQUEST, tmp_path / "cut", kind=dataset.COMPOSITIONS)
+    assert first.stat().st_mtime_ns == written
+    assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
+
+
 @pytest.mark.long
 def test_jobs_change_no_byte(tmp_path: Path):
     write(REQUEST, tmp_path / "one", jobs=1)

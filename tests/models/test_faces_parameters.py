@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -48,3 +50,28 @@ def test_years_and_age_are_inverse(old: int):
 def test_colours_survive_the_way_to_linear_light_and_back():
     colour = np.linspace(0, 1, 30).reshape(10, 3)
     assert np.allclose(encoded(linear(colour)), colour, atol=1e-4)
+
+
+def test_numbers_without_effect_do_not_vary():
+    faces = [sample(4, index) for index in range(400)]
+    assert {face.lipcol for face in faces if face.makeup == 0} == {0.0}
+    assert {face.wear for face in faces if years(face.age) < 25} == {0.0}
+    assert {face.sweep for face in faces if math.exp(face.hairlen) > 0.8} == {0.0}
+    assert {face.behind for face in faces if math.exp(face.hairlen) < 0.5} == {0.5}
+    edgeless = [face for face in faces if face.bgedge[1] >= 2]
+    assert {(*face.bgedge, *face.bgcol) for face in edgeless} == {(*Face().bgedge, *Face().bgcol)}
+    assert 0.3 < len(edgeless) / len(faces) < 0.7
+
+
+def test_children_neither_go_bald_nor_paint_themselves():
+    children = [face for face in (sample(4, index) for index in range(400)) if years(face.age) < 15]
+    assert len(children) > 20
+    assert all(face.recede == face.bald == face.grey == face.makeup == 0 for face in children)
+
+
+def test_brows_and_hair_go_with_presentation():
+    adults = [face for face in (sample(4, index) for index in range(400)) if years(face.age) > 18]
+    masculine, feminine = ([face for face in adults if (face.male > 0.5) is sex] for sex in (True, False))
+    assert np.mean([f.browth for f in masculine]) > np.mean([f.browth for f in feminine]) + 0.3
+    assert np.mean([f.hairlen for f in masculine]) < np.mean([f.hairlen for f in feminine]) - 1
+    assert max(min(face.male, 1 - face.male) for face in adults) < 0.45

@@ -12,6 +12,8 @@ from models.faces.labels import Region, Render
 from models.faces.parameters import Face, age_of
 from models.faces.render import render
 from models.faces.sampling import sample
+from models.faces.shape import head_scale, vertices
+from models.faces.skin import skin_look
 
 SIZE = 64
 PLAIN = Face(age=0.6, hairlen=-1.5, mel=0.15)
@@ -133,3 +135,39 @@ def test_saturated_backgrounds_stay_saturated():
     red = render(replace(PLAIN, bg=(0.9, 0.05, 0.05) * 4, bgcol=(0.9, 0.05, 0.05)), SIZE)
     background = red.image[red.segmentation == Region.BACKGROUND].mean(0)
     assert background[0] > 3 * background[1]
+
+
+def test_masculine_jaws_and_necks_are_wider_and_brows_lower():
+    shaped = {male: vertices(replace(PLAIN, age=age_of(30), male=male)) for male in (0.0, 1.0)}
+    scale = {male: head_scale(points) for male, points in shaped.items()}
+
+    def between(male: float, one: str, other: str) -> float:
+        data = head_data.load()
+        first, second = (data.landmarks[data.landmark_names.index(name)] for name in (one, other))
+        return float(np.linalg.norm(shaped[male][first] - shaped[male][second]) / scale[male])
+
+    assert between(1.0, "jaw_3", "jaw_13") > 1.08 * between(0.0, "jaw_3", "jaw_13")
+    assert between(1.0, "brow_left_2", "eye_left_above_outer") < between(
+        0.0, "brow_left_2", "eye_left_above_outer"
+    )
+
+
+def test_the_lower_face_grows_most():
+    child, adult = (vertices(replace(PLAIN, age=age_of(old))) for old in (5, 25))
+
+    def share(points: np.ndarray) -> float:
+        data = head_data.load()
+        eyes, chin, temple = (
+            points[data.landmarks[data.landmark_names.index(name)]]
+            for name in ("eye_left_inner", "jaw_8", "jaw_0")
+        )
+        width = 2 * abs(float(temple[0]))
+        return float(eyes[1] - chin[1]) / width
+
+    assert share(child) < 0.93 * share(adult)
+
+
+def test_lines_come_gradually_from_thirty_on():
+    look = [skin_look(replace(PLAIN, age=age_of(old))).old for old in (22, 35, 48, 61, 74)]
+    assert look[0] == 0
+    assert np.diff(look).min() > 0.15

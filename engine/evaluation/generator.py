@@ -1,0 +1,116 @@
+"""How good a trained generator is: held-out renders against their generated twins, and faces of its own."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from engine.errors import BadRequest
+from engine.faces.detect import FaceDetector
+from engine.networks.stylegan2 import ConditionalMapping, Generator, GeneratorConfig
+from engine.paths import EMBEDDED_MODELS
+from engine.training import checkpoint, draws
+from engine.training.checkpoint import under
+from engine.training.losses import FACE, fine_detail, psnr
+from engine.training.renders import Renders, shrunk
+from engine.training.sheets import write_sheet
+
+SAMPLES = 64
+_AT_ONCE = 16
+_WORST = 32
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What is measured.
+
+    Attributes:
+        psnr, psnr_face: dB, over all pixels and over the face.
+        fine_detail: energy of fine detail as a share of the renders'.
+        found: of `SAMPLES` faces drawn at random, how many the detector finds.
+    """
+
+    resolution: int
+    held_out: int
+    psnr: float
+    psnr_face: float
+    fine_detail: float
+    found: int
+    samples: int = SAMPLES
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A generator out of training."""
+
+    mapping: ConditionalMapping
+    generator: Generator
+    mean: torch.Tensor  # [P]
+    std: torch.Tensor
+    low: torch.Tensor
+    high: torch.Tensor
+    cholesky: torch.Tensor
+
+    @torch.no_grad()
+    def faces(self, c: torch.Tensor) -> torch.Tensor:
+        """c [N,P] → images [N,3,R,R] in [-1,1]."""
+        made = [self.generator.synthesis(self.mapping(part)) for part in tqdm(c.split(_AT_ONCE), desc="faces")]
+        return torch.cat(made).clamp(-1, 1)
+
+    def draw(self, count: int, seed: int, truncation_psi: float = 1.0) -> torch.Tensor:
+        """Parameters c [count,P] of the training set's correlation, pulled towards its mean, within its range."""
+        z = torch.randn(count, len(self.mean), generator=draws.generator(seed, "faces"))
+        c = truncation_psi * (z @ self.cholesky.T)
+        return torch.minimum(torch.maximum(c, self.low), self.high)
+
+
+def load_trained(path: Path) -> Trained:
+    """Read the weights that a stage left. Raises `BadRequest` where the file holds no generator."""
+    tensors = checkpoint.read_tensors(path)
+    generator_state, mapping_state = under("generator.", tensors), under("mapping.", tensors)
+    try:
+        generator = Generator(GeneratorConfig.from_state_dict(generator_state, edge="replicate"))
+        mapping = ConditionalMapping.from_state_dict(mapping_state)
+        generator.load_state_dict(generator_state)
+        mapping.load_state_dict(mapping_state)
+        return Trained(
+            mapping.eval().requires_grad_(False), generator.freeze(), **under("parameters.", tensors)
+        )
+    except (ValueError, KeyError, RuntimeError, TypeError) as error:
+        raise BadRequest(f"{path} holds no generator: {error}.") from error
+
+
+def evaluate(weights: Path, held_out: Renders, output: Path, seed: int = 1) -> Figures:
+    """Measure, and leave `figures.json`, `worst.png` (render above twin), `samples.png` in `output`."""
+    output.mkdir(parents=True, exist_ok=True)
+    trained = load_trained(weights)
+    resolution = trained.generator.config.resolution
+    x = held_out.pictures(torch.arange(len(held_out)), resolution)
+    y = trained.faces((held_out.parameters - trained.mean) / trained.std)
+    wanted = torch.tensor([held_out.regions[name] for name in FACE])
+    face = (shrunk(torch.isin(held_out.segmentation, wanted)[:, None].float(), resolution) > 0.5).float()
+    worst = (y - x).square().mean((1, 2, 3)).argsort(descending=True)[:_WORST]
+    write_sheet(output / "worst.png", x[worst], y[worst])
+    samples = trained.faces(trained.draw(SAMPLES, seed))
+    write_sheet(output / "samples.png", samples)
+    figures = Figures(
+        resolution, len(x), psnr(y, x), psnr(y, x, face), fine_detail(y, x), sum(map(_is_found, samples))
+    )
+    (output / "figures.json").write_text(json.dumps(asdict(figures), indent=1) + "\n", "utf-8")
+    return figures
+
+
+@cache
+def _detector() -> FaceDetector:
+    return FaceDetector(EMBEDDED_MODELS / "yunet" / "yunet.safetensors")
+
+
+def _is_found(image: torch.Tensor) -> bool:
+    """Whether the detector sees a face in an image [3,R,R]."""
+    pixels = ((image + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
+    return bool(_detector().detect(pixels))

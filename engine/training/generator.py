@@ -1,0 +1,282 @@
+"""Training the generator: first regression from the parameters to the render, then a discriminator for fine detail.
+
+The network is StyleGAN2's (engine.networks.stylegan2) behind a conditional mapping. What a stage leaves,
+`weights.safetensors`, holds the averaged weights (`generator.*`, `mapping.*`) and the parameters' statistics
+(`parameters.*`).
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from engine.errors import BadRequest
+from engine.networks.discriminator import PatchDiscriminator
+from engine.networks.modulated import NoiseStrength
+from engine.networks.stylegan2 import ConditionalMapping, Generator, GeneratorConfig
+from engine.training import checkpoint, draws
+from engine.training.checkpoint import prefixed, under
+from engine.training.losses import FACE, fine_detail, psnr, reconstruction, region_weights
+from engine.training.parallel import Team
+from engine.training.rates import rate_at, set_rate
+from engine.training.recipe import GeneratorRecipe, GeneratorStage
+from engine.training.renders import Renders, shrunk
+from engine.training.sheets import write_sheet
+
+_BETAS = (0.5, 0.99)
+_ADVERSARIAL_BETAS = (0.0, 0.99)
+_SEEN_AT_ONCE = 16
+
+
+class Perceptual(Protocol):
+    """What a feature network offers to the loss."""
+
+    def distance(self, y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """How different two batches [N,3,R,R] look: a scalar of about unit scale."""
+        ...
+
+
+class ConditionalGenerator(nn.Module):
+    """Normalised parameters c [N,P] → image."""
+
+    def __init__(self, recipe: GeneratorRecipe, parameters: int) -> None:
+        super().__init__()
+        config = GeneratorConfig(recipe.resolution, recipe.channels, recipe.w_dim, n_mlp=0, edge="replicate")
+        self.mapping = ConditionalMapping(parameters, recipe.w_dim, recipe.mapping_layers)
+        self.generator = Generator(config)
+
+    def forward(
+        self, c: torch.Tensor, resolution: int, noise: list[torch.Tensor] | None = None
+    ) -> torch.Tensor:
+        return self.generator.synthesis(self.mapping(c), noise, resolution)
+
+    def trained(self, first: int, last: int) -> list[nn.Parameter]:
+        """The parameters of the layers from `first` to `last` pixels; with the mapping where `first` is 4."""
+        modules: list[nn.Module] = []
+        if first == 4:
+            modules += [self.mapping, self.generator.input, self.generator.conv1, self.generator.to_rgb1]
+        for block, to_rgb in enumerate(self.generator.to_rgbs):
+            if first <= 8 << block <= last:
+                modules += [self.generator.convs[2 * block], self.generator.convs[2 * block + 1], to_rgb]
+        return [parameter for module in modules for parameter in module.parameters()]
+
+    def noise_strengths(self) -> list[nn.Parameter]:
+        return [module.weight for module in self.modules() if isinstance(module, NoiseStrength)]
+
+
+class GeneratorTask:
+    """One stage of a recipe's generator."""
+
+    def __init__(
+        self,
+        recipe: GeneratorRecipe,
+        stage: GeneratorStage,
+        renders: Renders,
+        held_out: Renders,
+        team: Team,
+        features: Perceptual | None = None,
+    ) -> None:
+        self.recipe, self.stage, self.team = recipe, stage, team
+        self.steps, self.batch = stage.steps, stage.batch
+        self.renders, self.held_out = renders, held_out
+        self.described = checkpoint.described(recipe, stage)
+        self.weights = region_weights(renders.regions)
+        self.mean = renders.parameters.mean(0)
+        self.std = renders.parameters.std(0) + 1e-4
+        self.c = (renders.parameters - self.mean) / self.std
+        torch.manual_seed(stage.seed)  # for the first weights; nothing else is drawn from it
+        self.network = ConditionalGenerator(recipe, len(renders.names))
+        self.ema = copy.deepcopy(self.network).requires_grad_(False)
+        self.features = features
+        self._choose_trained()
+        self.discriminator = PatchDiscriminator() if stage.adversarial else None
+        betas = _ADVERSARIAL_BETAS if stage.adversarial else _BETAS
+        self.optimiser = torch.optim.Adam(self.trained, stage.rate.first, betas, fused=True)
+        self.judge = (
+            torch.optim.Adam(self.discriminator.parameters(), 1.0, _ADVERSARIAL_BETAS, fused=True)
+            if self.discriminator
+            else None
+        )
+
+    def _choose_trained(self) -> None:
+        """Gradients only where this stage trains; noise is for the adversarial stages."""
+        self.network.requires_grad_(False)
+        trained = self.network.trained(self.stage.train_from, self.stage.resolution)
+        if not self.stage.adversarial:
+            strengths = {id(parameter) for parameter in self.network.noise_strengths()}
+            trained = [parameter for parameter in trained if id(parameter) not in strengths]
+        for parameter in trained:
+            parameter.requires_grad_(True)
+        self.trained = trained
+
+    def start_from(self, path: Path) -> None:
+        """Take the weights that an earlier stage left. Raises `BadRequest` where they do not fit."""
+        tensors = checkpoint.read_tensors(path)
+        learnt = {key: value for key, value in tensors.items() if not key.startswith("parameters.")}
+        try:
+            for network in (self.network, self.ema):
+                network.load_state_dict({**network.state_dict(), **learnt})
+            self.mean, self.std = tensors["parameters.mean"], tensors["parameters.std"]
+        except (RuntimeError, KeyError) as error:
+            raise BadRequest(f"{path} holds no weights for this generator: {error}.") from error
+        self.c = (self.renders.parameters - self.mean) / self.std
+        adversarial = self.stage.adversarial
+        if adversarial:
+            for strength in (*self.network.noise_strengths(), *self.ema.noise_strengths()):
+                if strength.item() == 0:
+                    strength.data.fill_(adversarial.noise_strength)
+
+    def step(self, k: int) -> dict[str, float]:
+        index = draws.batch_indices(self.stage.seed, k, self.batch, len(self.renders))
+        noise = self._noise(k)
+        index, *noise = self.team.share(index, *noise)
+        x = self.renders.pictures(index, self.stage.resolution)
+        weight = self._weight(self.renders, index)
+        figures: dict[str, torch.Tensor] = {}
+        if self.discriminator:
+            figures |= self._judge_step(k, x, self.c[index], noise)
+        y = self.network(self.c[index], self.stage.resolution, noise or None)
+        loss = self._loss(y, x, weight, figures)
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.team.average_gradients(self.trained)
+        set_rate(self.optimiser, rate_at(self.stage.rate, k, self.steps))
+        self.optimiser.step()
+        self._follow(k)
+        return self.team.mean(figures)
+
+    def _loss(
+        self, y: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, figures: dict[str, torch.Tensor]
+    ) -> torch.Tensor:
+        adversarial = self.stage.adversarial
+        if adversarial and self.discriminator:
+            # At half resolution the anchor holds the labels and leaves fine detail to the discriminator.
+            loss = reconstruction(*(F.avg_pool2d(t, 2) for t in (y, x, weight)))
+            loss = loss + 0.4 * ((y - x).abs() * weight).mean()
+            figures["reconstruction"] = loss
+            fooled = F.softplus(-self.discriminator(y)).mean()
+            figures["adversarial"] = fooled
+            loss = loss + adversarial.weight * fooled
+        else:
+            loss = reconstruction(y, x, weight)
+            figures["reconstruction"] = loss
+        if self.features is not None and self.stage.features:
+            distance = self.features.distance(y, x)
+            figures["features"] = distance
+            loss = loss + self.stage.features * distance
+        return loss
+
+    def _judge_step(
+        self, k: int, x: torch.Tensor, c: torch.Tensor, noise: list[torch.Tensor]
+    ) -> dict[str, torch.Tensor]:
+        """The discriminator's step: non-saturating logistic loss, R1 every so often (on the mean of the logits)."""
+        adversarial, discriminator, judge = self.stage.adversarial, self.discriminator, self.judge
+        assert adversarial
+        assert discriminator
+        assert judge
+        with torch.no_grad():
+            fake = self.network(c, self.stage.resolution, noise or None)
+        regularise = k % adversarial.r1_every == 0 and adversarial.r1 > 0
+        real = x.clone().requires_grad_(regularise)
+        logits, fake_logits = discriminator(real), discriminator(fake)
+        loss = F.softplus(-logits).mean() + F.softplus(fake_logits).mean()
+        right = ((logits > 0).float().mean() + (fake_logits < 0).float().mean()) / 2
+        figures = {"discriminator": loss, "right": right}
+        if regularise:
+            (gradient,) = torch.autograd.grad(logits.mean((1, 2, 3)).sum(), real, create_graph=True)
+            penalty = gradient.square().sum((1, 2, 3)).mean()
+            loss = loss + penalty * adversarial.r1 * adversarial.r1_every / 2
+        judge.zero_grad()
+        loss.backward()
+        self.team.average_gradients(discriminator.parameters())
+        set_rate(
+            judge,
+            rate_at(self.stage.rate, k, self.steps) / self.stage.rate.first * adversarial.discriminator_rate,
+        )
+        judge.step()
+        return figures
+
+    def _noise(self, k: int) -> list[torch.Tensor]:
+        """Noise of the global batch for the adversarial stages; none for the others."""
+        if not self.stage.adversarial:
+            return []
+        generator = draws.generator(self.stage.seed, "noise", k)
+        return [
+            torch.randn(self.batch, 1, size, size, generator=generator)
+            for size in self.network.generator.noise_sizes()
+            if size <= self.stage.resolution
+        ]
+
+    def _weight(self, renders: Renders, index: torch.Tensor) -> torch.Tensor:
+        weight = self.weights[renders.segmentation[index].long()][:, None]
+        return shrunk(weight, self.stage.resolution)
+
+    def _follow(self, k: int) -> None:
+        """Move the averaged weights; early on they follow faster."""
+        half_life = min(self.stage.ema_images, max(1.0, 0.1 * (k + 1) * self.batch))
+        share = 1 - 0.5 ** (self.batch / half_life)
+        checkpoint.average(self.ema.parameters(), self.network.parameters(), share)
+
+    @torch.no_grad()
+    def generated(self, renders: Renders, count: int) -> torch.Tensor:
+        """What the averaged weights make of the first `count` renders' parameters: [count,3,R,R]."""
+        c = (renders.parameters[:count] - self.mean) / self.std
+        return torch.cat([self.ema(part, self.stage.resolution) for part in c.split(_SEEN_AT_ONCE)])
+
+    @torch.no_grad()
+    def look(self, picture: Path) -> dict[str, float]:
+        count = min(len(self.held_out), 128)
+        index = torch.arange(count)
+        x = self.held_out.pictures(index, self.stage.resolution)
+        y = self.generated(self.held_out, count)
+        face = torch.isin(
+            self.held_out.segmentation[index], torch.tensor([self.held_out.regions[name] for name in FACE])
+        )
+        inside = (shrunk(face[:, None].float(), self.stage.resolution) > 0.5).float()
+        write_sheet(picture, x[:32], y[:32])
+        return {"psnr": psnr(y, x), "psnr_face": psnr(y, x, inside), "fine_detail": fine_detail(y, x)}
+
+    def state(self) -> dict[str, torch.Tensor]:
+        tensors = prefixed("network.", self.network.state_dict()) | prefixed("ema.", self.ema.state_dict())
+        tensors |= prefixed("optimiser.", checkpoint.optimiser_tensors(self.optimiser))
+        tensors |= {"mean": self.mean, "std": self.std}
+        if self.discriminator and self.judge:
+            tensors |= prefixed("discriminator.", self.discriminator.state_dict())
+            tensors |= prefixed("judge.", checkpoint.optimiser_tensors(self.judge))
+        return tensors
+
+    def restore(self, tensors: dict[str, torch.Tensor]) -> None:
+        self.network.load_state_dict(under("network.", tensors))
+        self.ema.load_state_dict(under("ema.", tensors))
+        checkpoint.restore_optimiser(self.optimiser, under("optimiser.", tensors))
+        self.mean, self.std = tensors["mean"], tensors["std"]
+        self.c = (self.renders.parameters - self.mean) / self.std
+        if self.discriminator and self.judge:
+            self.discriminator.load_state_dict(under("discriminator.", tensors))
+            checkpoint.restore_optimiser(self.judge, under("judge.", tensors))
+
+    def write_weights(self, path: Path) -> None:
+        """The averaged weights up to this resolution in fp16, and how the parameters are normalised and drawn."""
+        channels = self.recipe.channels[: self.stage.resolution.bit_length() - 2]
+        ends_here = ConditionalGenerator(self.recipe.model_copy(update={"channels": channels}), len(self.mean))
+        learnt = self.ema.state_dict()
+        tensors = {key: learnt[key].half() for key in ends_here.state_dict()}
+        tensors |= prefixed("parameters.", self._statistics())
+        metadata = {"parameters": json.dumps(self.renders.names), "edge": "replicate", "stage": self.stage.name}
+        checkpoint.write_tensors(path, tensors, metadata)
+
+    def _statistics(self) -> dict[str, torch.Tensor]:
+        correlation = torch.cov(self.c.T) + 1e-3 * torch.eye(self.c.shape[1])
+        return {
+            "mean": self.mean,
+            "std": self.std,
+            "low": self.c.quantile(0.01, 0),
+            "high": self.c.quantile(0.99, 0),
+            "cholesky": torch.linalg.cholesky(correlation),
+        }

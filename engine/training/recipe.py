@@ -1,0 +1,156 @@
+"""A training recipe: everything that decides what comes out, read from TOML and checked.
+
+Lengths are counted in images, not in hours, so that a killed and resumed run does what an unbroken one does; `hours` are
+what a stage took on the machine that the recipe names, for the reader.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from engine.errors import BadRequest
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RenderSet(_Table):
+    """Renders to train on: `python -m models.faces render --count … --seed … --size … --views … -o DATA/NAME`."""
+
+    count: int = Field(gt=0)
+    seed: int
+    size: int = Field(ge=16)
+    views: int = Field(1, ge=1)  # pictures of each head, in other light, pose and expression
+
+    def command(self, folder: Path) -> str:
+        """How to make them."""
+        views = f" --views {self.views}" if self.views > 1 else ""
+        return (
+            f"python -m models.faces render --count {self.count} --seed {self.seed} --size {self.size}{views} "
+            f"--jobs 2 -o {folder}"
+        )
+
+
+class Rate(_Table):
+    """A learning rate: linear warm-up, then half a cosine from `first` to `last`."""
+
+    first: float = Field(gt=0)
+    last: float = Field(gt=0)
+    warm_up: int = Field(100, ge=0)  # steps
+
+
+class Adversarial(_Table):
+    """The discriminator's part in a generator's stage."""
+
+    weight: float = Field(gt=0)
+    discriminator_rate: float = Field(gt=0)
+    r1: float = Field(0.2, ge=0)
+    r1_every: int = Field(16, gt=0)
+    noise_strength: float = Field(0.03, ge=0)  # of every layer, where the stage before it had none
+
+
+class GeneratorStage(_Table):
+    """One run of the generator's training; it starts from the weights of the stage before it."""
+
+    name: str
+    renders: str
+    held_out: str
+    resolution: int
+    images: int = Field(gt=0)
+    batch: int = Field(gt=0)
+    rate: Rate
+    ema_images: int = Field(gt=0)  # half-life of the averaged weights
+    seed: int
+    features: float = Field(0.0, ge=0)  # weight of the perceptual term
+    train_from: int = 4  # resolution of the first trained layer; below it everything is kept as it is
+    adversarial: Adversarial | None = None
+    hours: float | None = None
+
+    @property
+    def steps(self) -> int:
+        return -(-self.images // self.batch)
+
+
+class GeneratorRecipe(_Table):
+    """The generator's shape and its stages."""
+
+    w_dim: int = Field(gt=0)
+    mapping_layers: int = Field(gt=0)
+    channels: tuple[int, ...]  # at 4, 8, … pixels
+    stages: tuple[GeneratorStage, ...]
+
+    @property
+    def resolution(self) -> int:
+        return 2 << len(self.channels)
+
+
+class FeatureStage(_Table):
+    """One feature network and its training."""
+
+    name: Literal["face", "identity"]
+    renders: str
+    size: int = Field(gt=0, multiple_of=32)  # pixels of the input's side
+    channels: tuple[Annotated[int, Field(gt=0, multiple_of=8)], ...] = Field(min_length=3)  # at size/2, /4, …
+    images: int = Field(gt=0)
+    batch: int = Field(gt=0)
+    rate: Rate
+    ema_images: int = Field(gt=0)
+    seed: int
+    hours: float | None = None
+
+    @property
+    def steps(self) -> int:
+        return -(-self.images // self.batch)
+
+
+class FeatureRecipe(_Table):
+    """The feature networks."""
+
+    held_out: str
+    stages: tuple[FeatureStage, ...]
+
+
+class Recipe(_Table):
+    """All of it."""
+
+    machine: str  # where `hours` were taken
+    renders: dict[str, RenderSet]
+    generator: GeneratorRecipe
+    features: FeatureRecipe
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Recipe:
+        wanted = {stage.renders for stage in (*self.generator.stages, *self.features.stages)}
+        wanted |= {stage.held_out for stage in self.generator.stages} | {self.features.held_out}
+        if unknown := wanted - set(self.renders):
+            raise ValueError(f"no renders named {', '.join(sorted(unknown))}")
+        for stage in self.generator.stages:
+            sizes = [self.renders[name].size for name in (stage.renders, stage.held_out)]
+            if stage.resolution > min(self.generator.resolution, *sizes):
+                raise ValueError(
+                    f"stage {stage.name}: its renders or its generator are smaller than its resolution"
+                )
+        for stage in self.features.stages:
+            if (
+                self.renders[stage.renders].size % stage.size
+                or self.renders[self.features.held_out].size % stage.size
+            ):
+                raise ValueError(f"stage {stage.name}: the side of its renders is no multiple of its size")
+        return self
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read and check a recipe. Raises `BadRequest` with the place that is wrong."""
+    try:
+        return Recipe.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadRequest(f"The recipe {path} cannot be read: {error}.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "as a whole"
+        raise BadRequest(f"The recipe {path} is wrong, {place}: {first['msg']}.") from error

@@ -1,0 +1,124 @@
+"""The stages of a recipe, one after the other, each in its folder `OUTPUT/WHAT/STAGE`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+
+from engine.errors import BadRequest
+from engine.networks.features import FaceReader
+from engine.training.face_task import FaceTask
+from engine.training.feature_task import FeatureTask
+from engine.training.generator import GeneratorTask
+from engine.training.identity_task import IdentityTask
+from engine.training.loop import WEIGHTS, run
+from engine.training.parallel import Team, team
+from engine.training.recipe import FeatureStage, GeneratorStage, Recipe, read_recipe
+from engine.training.renders import Renders, read_renders
+from engine.weights.features import load_face_reader
+
+_FEATURE_TASKS: dict[str, Callable[[FeatureStage, Renders, Renders, Team], FeatureTask]] = {
+    "face": FaceTask,
+    "identity": IdentityTask,
+}
+
+Stage = TypeVar("Stage", GeneratorStage, FeatureStage)
+
+
+def train_generator(recipe: Path, data: Path, output: Path, only: str | None, resume: bool) -> list[Path]:
+    """Train the generator's stages, or the one called `only`; returns their folders.
+
+    Each stage starts from what the stage before it left; stages that are done are passed over.
+
+    Raises:
+        BadRequest: the recipe, its renders, the stage's name or the folder is not right.
+    """
+    read = read_recipe(recipe)
+    stages = _chosen(read.generator.stages, only)
+    with team() as together:
+        for stage in stages:
+            _train_generator_stage(read, stage, data, output, resume, together)
+    return [output / "generator" / stage.name for stage in stages]
+
+
+def train_features(recipe: Path, data: Path, output: Path, only: str | None, resume: bool) -> list[Path]:
+    """Train the feature networks, or the one called `only`; returns their folders. They do not build on each other.
+
+    Raises:
+        BadRequest: the recipe, its renders, the stage's name or the folder is not right.
+    """
+    read = read_recipe(recipe)
+    stages = _chosen(read.features.stages, only)
+    with team() as together:
+        for stage in stages:
+            folder = output / "features" / stage.name
+            if not _is_done(folder):
+                held_out = renders_of(read, read.features.held_out, data)
+                task = _FEATURE_TASKS[stage.name](
+                    stage, renders_of(read, stage.renders, data), held_out, together
+                )
+                run(task, folder, resume, together)
+    return [output / "features" / stage.name for stage in stages]
+
+
+def _train_generator_stage(
+    recipe: Recipe, stage: GeneratorStage, data: Path, output: Path, resume: bool, together: Team
+) -> None:
+    stages = recipe.generator.stages
+    place = stages.index(stage)
+    folder = output / "generator" / stage.name
+    if _is_done(folder):
+        return
+    task = GeneratorTask(
+        recipe.generator,
+        stage,
+        renders_of(recipe, stage.renders, data),
+        renders_of(recipe, stage.held_out, data),
+        together,
+        _face_reader(output, stage) if stage.features else None,
+    )
+    if place:
+        task.start_from(output / "generator" / stages[place - 1].name / WEIGHTS)
+    run(task, folder, resume, together)
+
+
+def _face_reader(output: Path, stage: GeneratorStage) -> FaceReader:
+    """The network whose features the stage's loss compares."""
+    path = output / "features" / "face" / WEIGHTS
+    if not path.exists():
+        raise BadRequest(
+            f"Stage {stage.name} compares features, and no face network is trained in {output}.",
+            f"Run “python -m engine train features --stage face” with this recipe and output first; it leaves {path}.",
+        )
+    return load_face_reader(path, torch.device("cpu"))
+
+
+def _is_done(folder: Path) -> bool:
+    """Whether a stage has left its weights."""
+    return (folder / WEIGHTS).exists()
+
+
+def generator_stage(recipe: Path, name: str | None) -> tuple[Recipe, GeneratorStage]:
+    """A stage of the generator by name, or the last one. Raises `BadRequest`."""
+    read = read_recipe(recipe)
+    return read, _chosen(read.generator.stages, name)[-1]
+
+
+def renders_of(recipe: Recipe, name: str, data: Path) -> Renders:
+    """One of the recipe's sets of renders. Raises `BadRequest` with the command that makes it."""
+    return read_renders(data / name, recipe.renders[name])
+
+
+def _chosen(stages: Sequence[Stage], only: str | None) -> Sequence[Stage]:
+    """All stages, or the one called `only`."""
+    if only is None:
+        return stages
+    found = [stage for stage in stages if stage.name == only]
+    if not found:
+        raise BadRequest(
+            f"The recipe has no stage “{only}”.", f"It has {', '.join(stage.name for stage in stages)}."
+        )
+    return found
