@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import torch
 from tqdm import tqdm
 
@@ -21,6 +22,7 @@ from engine.training.renders import Renders, shrunk
 from engine.training.sheets import write_sheet
 
 SAMPLES = 64
+YEARS, AGES = (1, 10, 25, 90), (0, 0.1875, 0.5, 1)  # of the renderer's parameter `age`
 _AT_ONCE = 16
 _WORST = 32
 
@@ -86,7 +88,11 @@ def load_trained(path: Path) -> Trained:
 
 
 def evaluate(weights: Path, held_out: Renders, output: Path, seed: int = 1) -> Figures:
-    """Measure, and leave `figures.json`, `worst.png` (render above twin), `samples.png` in `output`."""
+    """Measure, and leave pictures and what the judge reads in `output`.
+
+    `figures.json`; `worst.png` (render above twin) and `samples.png`; and, as folders of shards for
+    engine.evaluation.judge: `twins` (the held-out faces, generated), `young` and `old` (they at 20 and at 75 years).
+    """
     output.mkdir(parents=True, exist_ok=True)
     trained = load_trained(weights)
     resolution = trained.generator.config.resolution
@@ -94,6 +100,10 @@ def evaluate(weights: Path, held_out: Renders, output: Path, seed: int = 1) -> F
     y = trained.faces((held_out.parameters - trained.mean) / trained.std)
     wanted = torch.tensor([held_out.regions[name] for name in FACE])
     face = (shrunk(torch.isin(held_out.segmentation, wanted)[:, None].float(), resolution) > 0.5).float()
+    _write_shard(output / "twins", y, held_out.parameters, held_out.names)
+    for name, years in (("young", 20), ("old", 75)):
+        aged = at_age(held_out, years)
+        _write_shard(output / name, trained.faces((aged - trained.mean) / trained.std), aged, held_out.names)
     worst = (y - x).square().mean((1, 2, 3)).argsort(descending=True)[:_WORST]
     write_sheet(output / "worst.png", x[worst], y[worst])
     samples = trained.faces(trained.draw(SAMPLES, seed))
@@ -103,6 +113,21 @@ def evaluate(weights: Path, held_out: Renders, output: Path, seed: int = 1) -> F
     )
     (output / "figures.json").write_text(json.dumps(asdict(figures), indent=1) + "\n", "utf-8")
     return figures
+
+
+def at_age(renders: Renders, years: float) -> torch.Tensor:
+    """The renders' parameters [N,P] with everybody `years` old: head and skin, and hair as grey as is usual then."""
+    aged = renders.parameters.clone()
+    aged[:, renders.names.index("age")] = float(np.interp(years, YEARS, AGES))
+    aged[:, renders.names.index("grey")] = float(np.clip((years - 54) / 22 + 0.3, 0, 1))
+    return aged
+
+
+def _write_shard(folder: Path, images: torch.Tensor, parameters: torch.Tensor, names: tuple[str, ...]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    pixels = ((images + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
+    np.savez(folder / "shard-00000.npz", image=pixels, parameters=parameters.numpy())
+    (folder / "set.json").write_text(json.dumps({"parameters": names}), "utf-8")
 
 
 @cache

@@ -81,10 +81,10 @@ def test_a_stage_keeps_what_it_does_not_train(recipe: Recipe, tiny_data: Path):
 
 def test_averaged_weights_follow(recipe: Recipe, tiny_data: Path):
     task = task_of(recipe, tiny_data, stage_of(recipe, "regression-16"))
-    start = task.ema.mapping.map[0].weight.clone()
+    start = task.ema.mapping.get_parameter("map.0.weight").clone()
     for k in range(5):
         task.step(k)
-    live, averaged = task.network.mapping.map[0].weight, task.ema.mapping.map[0].weight
+    live, averaged = (network.mapping.get_parameter("map.0.weight") for network in (task.network, task.ema))
     assert 0 < (averaged - start).norm() < (live - start).norm()
 
 
@@ -150,7 +150,9 @@ def test_a_finished_stage_leaves_half_precision_and_statistics(tiny_data: Path, 
     assert list(tmp_path.glob("sheet-*.png"))
     following = task_of(recipe, tiny_data, stage_of(recipe, "adversarial-32"))
     following.start_from(tmp_path / loop.WEIGHTS)
-    assert torch.equal(following.network.mapping.map[0].weight, tensors["mapping.map.0.weight"].float())
+    assert torch.equal(
+        following.network.mapping.get_parameter("map.0.weight"), tensors["mapping.map.0.weight"].float()
+    )
     assert following.network.noise_strengths()[0].item() == pytest.approx(0.03)
 
 
