@@ -58,6 +58,7 @@ def _add_training(commands: argparse._SubParsersAction) -> None:
     train.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     evaluate = _command(commands, "evaluate", "train.evaluate", "measure a trained generator")
     evaluate.add_argument("what", choices=("generator",))
+    evaluate.add_argument("--samples", type=int, default=64, metavar="N", help="faces drawn at random (64)")
     for command in (train, evaluate):
         command.add_argument("--recipe", type=Path, default=RECIPES / "default.toml", metavar="TOML")
         command.add_argument(

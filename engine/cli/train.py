@@ -28,6 +28,6 @@ def evaluate(options: argparse.Namespace) -> Outcome:
     recipe, stage = generator_stage(options.recipe, options.stage)
     folder = options.output / "generator" / stage.name
     held_out = renders_of(recipe, stage.held_out, options.data)
-    figures = asdict(measure(folder / WEIGHTS, held_out, folder / "evaluation"))
+    figures = asdict(measure(folder / WEIGHTS, held_out, folder / "evaluation", options.samples))
     lines = [f"{name}: {value:.4g}" for name, value in figures.items()]
     return Outcome(figures, "\n".join([*lines, f"Pictures: {folder / 'evaluation'}"]))

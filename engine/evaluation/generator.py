@@ -21,7 +21,6 @@ from engine.training.losses import FACE, fine_detail, psnr
 from engine.training.renders import Renders, shrunk
 from engine.training.sheets import write_sheet
 
-SAMPLES = 64
 YEARS, AGES = (1, 10, 25, 90), (0, 0.1875, 0.5, 1)  # of the renderer's parameter `age`
 _AT_ONCE = 16
 _WORST = 32
@@ -34,7 +33,7 @@ class Figures:
     Attributes:
         psnr, psnr_face: dB, over all pixels and over the face.
         fine_detail: energy of fine detail as a share of the renders'.
-        found: of `SAMPLES` faces drawn at random, how many the detector finds.
+        found: of `samples` faces drawn at random, how many the detector sees.
     """
 
     resolution: int
@@ -43,7 +42,7 @@ class Figures:
     psnr_face: float
     fine_detail: float
     found: int
-    samples: int = SAMPLES
+    samples: int
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def load_trained(path: Path) -> Trained:
         raise BadRequest(f"{path} holds no generator: {error}.") from error
 
 
-def evaluate(weights: Path, held_out: Renders, output: Path, seed: int = 1) -> Figures:
+def evaluate(weights: Path, held_out: Renders, output: Path, count: int = 64, seed: int = 1) -> Figures:
     """Measure, and leave pictures and what the judge reads in `output`.
 
     `figures.json`; `worst.png` (render above twin) and `samples.png`; and, as folders of shards for
@@ -106,10 +105,10 @@ def evaluate(weights: Path, held_out: Renders, output: Path, seed: int = 1) -> F
         _write_shard(output / name, trained.faces((aged - trained.mean) / trained.std), aged, held_out.names)
     worst = (y - x).square().mean((1, 2, 3)).argsort(descending=True)[:_WORST]
     write_sheet(output / "worst.png", x[worst], y[worst])
-    samples = trained.faces(trained.draw(SAMPLES, seed))
+    samples = trained.faces(trained.draw(count, seed))
     write_sheet(output / "samples.png", samples)
     figures = Figures(
-        resolution, len(x), psnr(y, x), psnr(y, x, face), fine_detail(y, x), sum(map(_is_found, samples))
+        resolution, len(x), psnr(y, x), psnr(y, x, face), fine_detail(y, x), sum(map(_is_found, samples)), count
     )
     (output / "figures.json").write_text(json.dumps(asdict(figures), indent=1) + "\n", "utf-8")
     return figures
