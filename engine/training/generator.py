@@ -85,7 +85,9 @@ class GeneratorTask:
         self.recipe, self.stage, self.team = recipe, stage, team
         self.steps, self.batch = stage.steps, stage.batch
         self.renders, self.held_out = renders, held_out
-        self.described = checkpoint.described(recipe, stage)
+        self.described = checkpoint.described(
+            recipe.w_dim, recipe.mapping_layers, recipe.channels, stage.model_dump(exclude={"hours"})
+        )
         self.weights = region_weights(renders.regions)
         self.mean = renders.parameters.mean(0)
         self.std = renders.parameters.std(0) + 1e-4

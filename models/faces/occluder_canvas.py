@@ -13,14 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.faces.compiled import kernel
+from models.faces.film import LENS, OVER
 from models.faces.labels import Region
 from models.faces.light import Lights
 from models.faces.parameters import encoded, linear
 from models.faces.raster import EMPTY, blur, interpolate, raster_triangles
 from models.faces.shape import vertex_normals
-from models.faces.sitter import OVER, Sitter
+from models.faces.sitter import Sitter
 
-_LENS = 0.55  # canvas pixels, the renderer's
 _SEEN = 0.004  # less alpha or shadow than this leaves the photograph's byte alone
 
 
@@ -229,7 +229,7 @@ def finished(sitter: Sitter, canvas: Canvas) -> tuple[np.ndarray, np.ndarray]:
         [canvas.light * canvas.alpha[..., None], canvas.alpha[..., None], canvas.covered[..., None],
          1 - canvas.kept[..., None]], -1,
     )  # fmt: skip
-    soft = blur(np.ascontiguousarray(stacked, np.float32), _LENS)
+    soft = blur(np.ascontiguousarray(stacked, np.float32), LENS)
     small = _shrunk(soft, OVER)
     alpha, covered, taken = (np.clip(small[..., k], 0, 1) for k in (3, 4, 5))
     touched = (covered >= _SEEN) | (taken >= _SEEN)

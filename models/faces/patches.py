@@ -7,9 +7,10 @@ import math
 import numpy as np
 from PIL import Image
 
+from models.faces.film import OVER
 from models.faces.loose_hair import strokes
 from models.faces.occluder_canvas import Canvas, over
-from models.faces.sitter import OVER, Sitter
+from models.faces.sitter import Sitter
 
 
 def draw_patch(sitter: Sitter, canvas: Canvas, rng: np.random.Generator) -> None:

@@ -12,6 +12,7 @@ from models.faces.background import paint_background
 from models.faces.camera import five_points
 from models.faces.cloth import collar_colour, paint_cloth
 from models.faces.eyes import paint_eye, paint_mouth
+from models.faces.film import LENS, OVER, exposed
 from models.faces.labels import Region, Render
 from models.faces.light import Lights, lit
 from models.faces.parameters import Face, encoded, linear, years
@@ -28,12 +29,10 @@ from models.faces.scene import Scene, scene_of, to_shadow
 from models.faces.shape import normalise
 from models.faces.skin import lipstick, paint_skin, skin_height, skin_look
 
-_OVER = 2  # samples per pixel and axis
-
 
 @dataclass(frozen=True)
 class _Canvas:
-    """What is drawn into, at `_OVER` times the size."""
+    """What is drawn into, at `OVER` times the size."""
 
     depth: np.ndarray  # H,W
     picture: np.ndarray  # H,W,3 linear
@@ -42,11 +41,11 @@ class _Canvas:
 
 def render(face: Face, size: int = 128) -> Render:
     """Draw `face` in a square of `size` pixels, cropped as FFHQ crops."""
-    scene = scene_of(face, size * _OVER)
+    scene = scene_of(face, size * OVER)
     canvas = _Canvas(
-        np.full((size * _OVER, size * _OVER), EMPTY, np.float32),
-        paint_background(face, size * _OVER),
-        np.zeros((size * _OVER, size * _OVER), np.uint8),
+        np.full((size * OVER, size * OVER), EMPTY, np.float32),
+        paint_background(face, size * OVER),
+        np.zeros((size * OVER, size * OVER), np.uint8),
     )
     _draw_head(scene, canvas)
     _draw_lashes(scene, canvas)
@@ -56,9 +55,9 @@ def render(face: Face, size: int = 128) -> Render:
     data = hd.load()
     return Render(
         image=_developed(canvas.picture, face.exposure),
-        segmentation=np.ascontiguousarray(canvas.labels[_OVER // 2 :: _OVER, _OVER // 2 :: _OVER]),
-        five=scene.camera.project(five_points(scene.world))[:, :2] / _OVER,
-        landmarks=scene.camera.project(scene.world[data.landmarks])[:, :2] / _OVER,
+        segmentation=np.ascontiguousarray(canvas.labels[OVER // 2 :: OVER, OVER // 2 :: OVER]),
+        five=scene.camera.project(five_points(scene.world))[:, :2] / OVER,
+        landmarks=scene.camera.project(scene.world[data.landmarks])[:, :2] / OVER,
         parameters=face.vector(),
     )
 
@@ -266,7 +265,5 @@ def _glass_light(
 
 def _developed(picture: np.ndarray, exposure: float) -> np.ndarray:
     """Linear light → sRGB uint8 at the final size: lens blur, area mean, film curve."""
-    small = block_means(blur(picture, 0.55), _OVER)
-    bright = np.maximum(small, 0) * exposure * 1.7
-    film = bright * (1 + bright / 6.25) / (1 + 0.72 * bright)
-    return np.round(encoded(film) * 255).astype(np.uint8)
+    small = block_means(blur(picture, LENS), OVER)
+    return np.round(encoded(exposed(small, exposure)) * 255).astype(np.uint8)

@@ -7,17 +7,16 @@ from functools import cached_property
 
 import numpy as np
 
+from models.faces import film
 from models.faces import head_data as hd
 from models.faces.camera import Camera, Pose, camera_for, pose_of
+from models.faces.film import OVER
 from models.faces.labels import Region
 from models.faces.light import Lights, lights_of
 from models.faces.misalignment import Misalignment
-from models.faces.parameters import Face, linear
+from models.faces.parameters import Face
 from models.faces.raster import EMPTY, raster_triangles
 from models.faces.shape import head_scale, vertices
-
-OVER = 2  # canvas pixels per pixel and axis: the renderer's, so that edges look alike
-_GAIN, _SHOULDER, _TOE = 1.7, 6.25, 0.72  # the renderer's film curve
 
 
 @dataclass(frozen=True)
@@ -91,15 +90,12 @@ class Sitter:
         return self.light_of(np.median(skin, 0) / 255 if len(skin) else np.array([0.6, 0.45, 0.38]))
 
     def developed(self, light: np.ndarray) -> np.ndarray:
-        """Light → linear display values 0…1, by the renderer's film curve."""
-        bright = np.maximum(light, 0) * self.face.exposure * _GAIN
-        return np.clip(bright * (1 + bright / _SHOULDER) / (1 + _TOE * bright), 0, 1)
+        """Light → linear display values 0…1."""
+        return np.clip(film.exposed(light, self.face.exposure), 0, 1)
 
     def light_of(self, colour: np.ndarray | tuple[float, float, float]) -> np.ndarray:
         """sRGB 0…1 → the light that develops to it."""
-        display = linear(np.asarray(colour))
-        half = 0.5 * _SHOULDER * (1 - _TOE * display)
-        return (np.sqrt(half**2 + _SHOULDER * display) - half) / (self.face.exposure * _GAIN)
+        return film.light_of(colour, self.face.exposure)
 
 
 def sitter_of(
