@@ -58,7 +58,9 @@ def _add_training(commands: argparse._SubParsersAction) -> None:
     train.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     evaluate = _command(commands, "evaluate", "train.evaluate", "measure a trained generator")
     evaluate.add_argument("what", choices=("generator",))
-    evaluate.add_argument("--samples", type=int, default=64, metavar="N", help="faces drawn at random (64)")
+    evaluate.add_argument(
+        "--samples", type=_positive, default=64, metavar="N", help="faces drawn at random (64)"
+    )
     for command in (train, evaluate):
         command.add_argument("--recipe", type=Path, default=RECIPES / "default.toml", metavar="TOML")
         command.add_argument(
@@ -95,6 +97,12 @@ def _add_photo(parser: argparse.ArgumentParser) -> None:
         help="steps of an inversion; default: as in settings.json, else 80",
     )
     parser.add_argument("--model", metavar="NAME", help="default: the embedded one")
+
+
+def _positive(text: str) -> int:
+    if not (number := _count(text)):
+        raise argparse.ArgumentTypeError("expected 1 or more")
+    return number
 
 
 def _count(text: str) -> int:

@@ -1,8 +1,8 @@
 """Directions in W for latents that come without parameters: from the conditional mapping's own derivative.
 
-The mapping turns parameters c into w, so its Jacobian J = ∂w/∂c [w_dim,P], averaged over faces, tells how w moves with
-each parameter, and J's pseudo-inverse how the parameters move with w. Restricted to some attributes and inverted once more
-it gives, for each of them, the shortest step in W that moves it by one and leaves the others where they are.
+With A = ∂c/∂w, how all P parameters are read off w, the step in W that moves some of them and leaves the others where
+they are is A's pseudo-inverse applied to them. A itself is the pseudo-inverse of the mapping's Jacobian J = ∂w/∂c
+[w_dim,P], which has full rank where w has more numbers than c; so A's pseudo-inverse is J, averaged over faces.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from engine.networks.stylegan2 import ConditionalMapping
 def attribute_directions(
     mapping: ConditionalMapping, c: torch.Tensor, attributes: torch.Tensor
 ) -> torch.Tensor:
-    """Steps in W, each of which moves one attribute by 1 and no other.
+    """Steps in W, each of which moves the parameters of one attribute and, near the faces it was averaged over, no other.
 
     Args:
         mapping: c → w.
@@ -27,5 +27,4 @@ def attribute_directions(
         [K,w_dim]; add strength · direction to w.
     """
     jacobian = vmap(jacrev(lambda one: mapping(one[None])[0]))(c).mean(0)  # [w_dim,P]
-    reading = torch.linalg.pinv(attributes.T) @ torch.linalg.pinv(jacobian)  # [K,w_dim]: attributes read off w
-    return torch.linalg.pinv(reading).T
+    return attributes @ jacobian.T

@@ -12,6 +12,7 @@ import torch
 from tqdm import tqdm
 
 from engine.errors import BadRequest
+from engine.evaluation.judge import AGES, YEARS
 from engine.faces.detect import FaceDetector
 from engine.networks.stylegan2 import ConditionalMapping, Generator, GeneratorConfig
 from engine.paths import EMBEDDED_MODELS
@@ -21,7 +22,6 @@ from engine.training.losses import FACE, fine_detail, psnr
 from engine.training.renders import Renders, shrunk
 from engine.training.sheets import write_sheet
 
-YEARS, AGES = (1, 10, 25, 90), (0, 0.1875, 0.5, 1)  # of the renderer's parameter `age`
 _AT_ONCE = 16
 _WORST = 32
 
@@ -94,6 +94,8 @@ def evaluate(weights: Path, held_out: Renders, output: Path, count: int = 64, se
     """
     output.mkdir(parents=True, exist_ok=True)
     trained = load_trained(weights)
+    if json.loads(checkpoint.read_metadata(weights).get("parameters", "[]")) != list(held_out.names):
+        raise BadRequest(f"{weights} was trained with other parameters than the renders have.")
     resolution = trained.generator.config.resolution
     x = held_out.pictures(torch.arange(len(held_out)), resolution)
     y = trained.faces((held_out.parameters - trained.mean) / trained.std)
@@ -118,7 +120,7 @@ def at_age(renders: Renders, years: float) -> torch.Tensor:
     """The renders' parameters [N,P] with everybody `years` old: head and skin, and hair as grey as is usual then."""
     aged = renders.parameters.clone()
     aged[:, renders.names.index("age")] = float(np.interp(years, YEARS, AGES))
-    aged[:, renders.names.index("grey")] = float(np.clip((years - 54) / 22 + 0.3, 0, 1))
+    aged[:, renders.names.index("grey")] = float(np.clip((years - 54) / 24 + 0.35, 0, 1))
     return aged
 
 

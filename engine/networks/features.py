@@ -148,8 +148,11 @@ class FaceReader(nn.Module):
 
 
 def map_distance(y: list[torch.Tensor], x: list[torch.Tensor]) -> torch.Tensor:
-    """L1 between the feature maps of two batches, in units of the mean magnitude of x's, mean over the maps."""
-    terms = [(a - b).abs().mean() / (b.abs().mean() + 1e-6) for a, b in zip(y, x, strict=True)]
+    """L1 between the feature maps of two batches, in units of the mean magnitude of x's, mean over pictures and maps."""
+    terms = [
+        ((a - b).abs().mean((1, 2, 3)) / (b.abs().mean((1, 2, 3)) + 1e-6)).mean()
+        for a, b in zip(y, x, strict=True)
+    ]
     return torch.stack(terms).mean()
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from pydantic import BaseModel
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as save_tensors
 
@@ -38,6 +40,11 @@ def load(path: Path) -> Checkpoint:
     return Checkpoint(int(metadata["step"]), tensors, metadata["described"])
 
 
+def read_metadata(path: Path) -> dict[str, str]:
+    """A file's metadata. Raises `BadRequest` where it is missing or damaged."""
+    return _read(path)[0]
+
+
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     """The tensors of a file as fp32. Raises `BadRequest` where it is missing or damaged."""
     return {key: tensor.float() for key, tensor in _read(path)[1].items()}
@@ -63,7 +70,7 @@ def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[s
 
 def _serialised(tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> Iterator[bytes]:
     """The file's parts. The library writes metadata in random order, so it is put into the header here."""
-    data = save_tensors({key: tensor.detach().contiguous() for key, tensor in tensors.items()})
+    data = save_tensors({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()})
     length = int.from_bytes(data[:8], "little")
     header = {"__metadata__": dict(sorted(metadata.items())), **json.loads(data[8 : 8 + length])}
     text = json.dumps(header, separators=(",", ":")).encode()
@@ -102,9 +109,18 @@ def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, torch
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
 
 
-def described(*parts: object) -> str:
-    """A description of what a run is, to tell one from another."""
-    return json.dumps(parts, default=str, sort_keys=True)
+def described(*parts: BaseModel | Sequence[str] | Sequence[int] | int | str) -> str:
+    """A description of what a run is, to tell one from another. How long it took somewhere is no part of it."""
+    plain = [part.model_dump(exclude={"hours"}) if isinstance(part, BaseModel) else part for part in parts]
+    return json.dumps(plain, sort_keys=True)
+
+
+def digest(path: Path) -> str:
+    """sha256 of a file. Raises `BadRequest` where it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise BadRequest(f"{path} cannot be read: {error}.") from error
 
 
 def average(ema: Iterable[torch.Tensor], live: Iterable[torch.Tensor], share: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import torch
@@ -65,7 +65,9 @@ class FaceTask(FeatureTask[FaceReader]):
 
     def loss(self, k: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         image, targets = self.batch_of(k)
-        reading = self.network(image)
+        device = self.team.device
+        targets = FaceTargets(*(getattr(targets, field.name).to(device) for field in fields(targets)))
+        reading = self.network(image.to(device))
         attributes = F.smooth_l1_loss(reading.attributes, targets.attributes)
         landmarks = landmark_loss(reading.landmarks, targets.landmarks)
         regions = region_loss(reading.segmentation, targets.regions, targets.weight)
@@ -101,10 +103,10 @@ class FaceTask(FeatureTask[FaceReader]):
         count = min(len(self.held_out), _LOOKED_AT)
         index = torch.arange(count)
         image = self.held_out.pictures(index, self.stage.size)
-        readings = [self.ema(part) for part in image.split(SEEN_AT_ONCE)]
-        regions = torch.cat([reading.regions(self.stage.size) for reading in readings])
-        points = torch.cat([reading.landmarks for reading in readings])
-        attributes = torch.cat([reading.attributes for reading in readings])
+        readings = [self.ema(part.to(self.team.device)) for part in image.split(SEEN_AT_ONCE)]
+        regions = torch.cat([reading.regions(self.stage.size).cpu() for reading in readings])
+        points = torch.cat([reading.landmarks.cpu() for reading in readings])
+        attributes = torch.cat([reading.attributes.cpu() for reading in readings])
         write_reading_sheet(picture, image[:16], points[:16], regions[:16])
         labels = self._labels(index)
         raw = face_attributes(self.held_out)[:count]
@@ -143,7 +145,7 @@ def landmark_loss(points: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     """Mean distance in eye distances; the five count more, points outside the picture not at all."""
     eyes = (wanted[:, 1] - wanted[:, 0]).norm(dim=1).clamp(min=_LEAST_EYE_DISTANCE)
     distance = (((points - wanted) / eyes[:, None, None]).square().sum(2) + _NEAR**2).sqrt() - _NEAR
-    weight = torch.ones(points.shape[1])
+    weight = points.new_ones(points.shape[1])
     weight[:5] = _FIVE
     inside = ((wanted > 0) & (wanted < 1)).all(2)
     return (distance * inside * weight / weight.mean()).mean()

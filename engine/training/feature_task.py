@@ -17,7 +17,7 @@ from engine.training.checkpoint import prefixed, under
 from engine.training.dice import Dice
 from engine.training.jitter import Jitter, moved_pictures
 from engine.training.parallel import Team
-from engine.training.rates import rate_at, set_rate
+from engine.training.rates import ema_share, rate_at, set_rate
 from engine.training.recipe import FeatureStage
 from engine.training.renders import Renders
 from engine.weights.features import FORMAT
@@ -37,8 +37,8 @@ class FeatureTask(ABC, Generic[Network]):
         self.stage, self.team = stage, team
         self.steps, self.batch = stage.steps, stage.batch
         self.renders, self.held_out = renders, held_out
-        self.described = checkpoint.described(stage, renders.names)
-        self.network = network
+        self.described = checkpoint.described(stage, renders.made, held_out.made)
+        self.network = network.to(team.device)
         self.ema = copy.deepcopy(network).requires_grad_(False)
         self.trained = list(network.parameters())
         self.optimiser = torch.optim.AdamW(
@@ -63,10 +63,7 @@ class FeatureTask(ABC, Generic[Network]):
         self.team.average_gradients(self.trained)
         set_rate(self.optimiser, rate_at(self.stage.rate, k, self.steps))
         self.optimiser.step()
-        half_life = min(
-            self.stage.ema_images, max(1.0, 0.1 * (k + 1) * self.batch)
-        )  # early on they follow faster
-        share = 1 - 0.5 ** (self.batch / half_life)
+        share = ema_share(self.stage.ema_images, k, self.batch)
         checkpoint.average(self.ema.parameters(), self.network.parameters(), share)
         return self.team.mean(figures)
 
@@ -86,7 +83,9 @@ class FeatureTask(ABC, Generic[Network]):
     def write_weights(self, path: Path) -> None:
         """The averaged weights in fp16."""
         tensors = {key: value.half() for key, value in self.ema.state_dict().items()}
-        checkpoint.write_tensors(path, tensors, FORMAT | {"kind": self.stage.name} | self.metadata())
+        checkpoint.write_tensors(
+            path, tensors, FORMAT | {"kind": self.stage.name, "described": self.described} | self.metadata()
+        )
 
 
 def disturbed(

@@ -24,7 +24,7 @@ from engine.training import checkpoint, draws
 from engine.training.checkpoint import prefixed, under
 from engine.training.losses import FACE, fine_detail, psnr, reconstruction, region_weights
 from engine.training.parallel import Team
-from engine.training.rates import rate_at, set_rate
+from engine.training.rates import ema_share, rate_at, set_rate
 from engine.training.recipe import GeneratorRecipe, GeneratorStage
 from engine.training.renders import Renders, shrunk
 from engine.training.sheets import write_sheet
@@ -81,23 +81,24 @@ class GeneratorTask:
         held_out: Renders,
         team: Team,
         features: Perceptual | None = None,
+        origin: str = "",  # what else the result depends on: digests of the weights that it starts from and uses
     ) -> None:
         self.recipe, self.stage, self.team = recipe, stage, team
         self.steps, self.batch = stage.steps, stage.batch
         self.renders, self.held_out = renders, held_out
         self.described = checkpoint.described(
-            recipe.w_dim, recipe.mapping_layers, recipe.channels, stage.model_dump(exclude={"hours"})
+            recipe.w_dim, recipe.mapping_layers, recipe.channels, stage, renders.made, held_out.made, origin
         )
         self.weights = region_weights(renders.regions)
         self.mean = renders.parameters.mean(0)
         self.std = renders.parameters.std(0) + 1e-4
         self.c = (renders.parameters - self.mean) / self.std
         torch.manual_seed(stage.seed)  # for the first weights; nothing else is drawn from it
-        self.network = ConditionalGenerator(recipe, len(renders.names))
+        self.network = ConditionalGenerator(recipe, len(renders.names)).to(team.device)
         self.ema = copy.deepcopy(self.network).requires_grad_(False)
         self.features = features
         self._choose_trained()
-        self.discriminator = PatchDiscriminator() if stage.adversarial else None
+        self.discriminator = PatchDiscriminator().to(team.device) if stage.adversarial else None
         betas = _ADVERSARIAL_BETAS if stage.adversarial else _BETAS
         self.optimiser = torch.optim.Adam(self.trained, stage.rate.first, betas, fused=True)
         self.judge = (
@@ -125,25 +126,33 @@ class GeneratorTask:
             for network in (self.network, self.ema):
                 network.load_state_dict({**network.state_dict(), **learnt})
             self.mean, self.std = tensors["parameters.mean"], tensors["parameters.std"]
+            if json.loads(checkpoint.read_metadata(path)["parameters"]) != list(self.renders.names):
+                raise KeyError("its parameters are others")
         except (RuntimeError, KeyError) as error:
             raise BadRequest(f"{path} holds no weights for this generator: {error}.") from error
         self.c = (self.renders.parameters - self.mean) / self.std
-        adversarial = self.stage.adversarial
-        if adversarial:
-            for strength in (*self.network.noise_strengths(), *self.ema.noise_strengths()):
-                if strength.item() == 0:
-                    strength.data.fill_(adversarial.noise_strength)
+        if self.stage.adversarial:
+            for network in (self.network, self.ema):
+                trained = {id(one) for one in network.trained(self.stage.train_from, self.stage.resolution)}
+                for strength in network.noise_strengths():
+                    if id(strength) in trained and strength.item() == 0:
+                        strength.data.fill_(self.stage.adversarial.noise_strength)
 
     def step(self, k: int) -> dict[str, float]:
         index = draws.batch_indices(self.stage.seed, k, self.batch, len(self.renders))
         noise = self._noise(k)
         index, *noise = self.team.share(index, *noise)
-        x = self.renders.pictures(index, self.stage.resolution)
-        weight = self._weight(self.renders, index)
+        device = self.team.device
+        noise = [one.to(device) for one in noise]
+        x = self.renders.pictures(index, self.stage.resolution).to(device)
+        weight = self._weight(self.renders, index).to(device)
+        c = self.c[index].to(device)
         figures: dict[str, torch.Tensor] = {}
         if self.discriminator:
-            figures |= self._judge_step(k, x, self.c[index], noise)
-        y = self.network(self.c[index], self.stage.resolution, noise or None)
+            figures |= self._judge_step(k, x, c, noise)
+        y = self.network(c, self.stage.resolution, noise or None)
+        if self.discriminator:
+            self.discriminator.requires_grad_(False)  # it has had its step
         loss = self._loss(y, x, weight, figures)
         self.optimiser.zero_grad()
         loss.backward()
@@ -182,6 +191,7 @@ class GeneratorTask:
         assert adversarial
         assert discriminator
         assert judge
+        discriminator.requires_grad_(True)
         with torch.no_grad():
             fake = self.network(c, self.stage.resolution, noise or None)
         regularise = k % adversarial.r1_every == 0 and adversarial.r1 > 0
@@ -220,16 +230,15 @@ class GeneratorTask:
         return shrunk(weight, self.stage.resolution)
 
     def _follow(self, k: int) -> None:
-        """Move the averaged weights; early on they follow faster."""
-        half_life = min(self.stage.ema_images, max(1.0, 0.1 * (k + 1) * self.batch))
-        share = 1 - 0.5 ** (self.batch / half_life)
+        """Move the averaged weights."""
+        share = ema_share(self.stage.ema_images, k, self.batch)
         checkpoint.average(self.ema.parameters(), self.network.parameters(), share)
 
     @torch.no_grad()
     def generated(self, renders: Renders, count: int) -> torch.Tensor:
         """What the averaged weights make of the first `count` renders' parameters: [count,3,R,R]."""
-        c = (renders.parameters[:count] - self.mean) / self.std
-        return torch.cat([self.ema(part, self.stage.resolution) for part in c.split(_SEEN_AT_ONCE)])
+        c = ((renders.parameters[:count] - self.mean) / self.std).to(self.team.device)
+        return torch.cat([self.ema(part, self.stage.resolution).cpu() for part in c.split(_SEEN_AT_ONCE)])
 
     @torch.no_grad()
     def look(self, picture: Path) -> dict[str, float]:
@@ -270,7 +279,7 @@ class GeneratorTask:
         learnt = self.ema.state_dict()
         tensors = {key: learnt[key].half() for key in ends_here.state_dict()}
         tensors |= prefixed("parameters.", self._statistics())
-        metadata = {"parameters": json.dumps(self.renders.names), "edge": "replicate", "stage": self.stage.name}
+        metadata = {"parameters": json.dumps(self.renders.names), "described": self.described}
         checkpoint.write_tensors(path, tensors, metadata)
 
     def _statistics(self) -> dict[str, torch.Tensor]:

@@ -43,9 +43,10 @@ class IdentityTask(FeatureTask[IdentityReader]):
 
     def loss(self, k: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         image, index, heads = self.batch_of(k)
-        embeddings, shape = self.network.read(image)
-        contrast = contrast_loss(self.team.gather(embeddings), self.team.gather(heads))
-        named = F.smooth_l1_loss(shape, self.shape[index])
+        device = self.team.device
+        embeddings, shape = self.network.read(image.to(device))
+        contrast = contrast_loss(self.team.gather(embeddings), self.team.gather(heads.to(device)))
+        named = F.smooth_l1_loss(shape, self.shape[index].to(device))
         figures = {"loss": contrast + _SHAPE * named, "contrast": contrast, "shape": named}
         # Everybody computes the whole contrast; its gradient arrives in shares, which are to be added, not averaged.
         return self.team.size * contrast + _SHAPE * named, figures
@@ -72,7 +73,9 @@ class IdentityTask(FeatureTask[IdentityReader]):
         heads = torch.arange(count) // self.held_out.views
         if self.held_out.views == 1:  # then a picture's other view is its mirror image
             image, heads = torch.cat([image, image.flip(3)]), heads.repeat(2)
-        embeddings = torch.cat([self.ema(part) for part in image.split(SEEN_AT_ONCE)])
+        embeddings = torch.cat(
+            [self.ema(part.to(self.team.device)).cpu() for part in image.split(SEEN_AT_ONCE)]
+        )
         similarity = embeddings @ embeddings.T
         nearest = (similarity - 2 * torch.eye(len(similarity))).argmax(1)
         write_sheet(picture, image[:16], image[nearest[:16]])
@@ -93,7 +96,7 @@ class IdentityTask(FeatureTask[IdentityReader]):
 
 def contrast_loss(embeddings: torch.Tensor, heads: torch.Tensor) -> torch.Tensor:
     """Supervised contrast: for each of [N,E] the cross-entropy of finding its head's others among all the others."""
-    itself = torch.eye(len(heads), dtype=torch.bool)
+    itself = torch.eye(len(heads), dtype=torch.bool, device=heads.device)
     logits = (embeddings @ embeddings.T / _TEMPERATURE).masked_fill(itself, -1e4)
     same = (heads[:, None] == heads[None]) & ~itself
     likelihood = (logits.log_softmax(1) * same).sum(1) / same.sum(1).clamp(min=1)

@@ -55,14 +55,14 @@ class Habits:
     Attributes:
         checkpoint_seconds: between two checkpoints; LIKENESS_CHECKPOINT_SECONDS sets it.
         look_seconds: between two measurements with a picture.
-        log_steps: between two lines of the log.
+        log_steps: between two entries in the log; LIKENESS_LOG_STEPS sets it.
     """
 
     checkpoint_seconds: float = field(
         default_factory=lambda: float(os.environ.get("LIKENESS_CHECKPOINT_SECONDS", "300"))
     )
     look_seconds: float = 600
-    log_steps: int = 20
+    log_steps: int = field(default_factory=lambda: int(os.environ.get("LIKENESS_LOG_STEPS", "20")))
 
 
 def run(task: Task, folder: Path, resume: bool, team: Team, habits: Habits | None = None) -> None:
@@ -72,9 +72,9 @@ def run(task: Task, folder: Path, resume: bool, team: Team, habits: Habits | Non
         BadRequest: the folder holds a run and `resume` was not asked for, or it holds another run.
     """
     habits = habits or Habits()
-    first = _begin(task, folder, resume)
-    if first == task.steps and (folder / WEIGHTS).exists():
+    if _is_done(task, folder):
         return
+    first = _begin(task, folder, resume, team)
     log = _Log(folder / LOG, first) if team.leads else None
     bar = tqdm(
         total=task.steps * task.batch, initial=first * task.batch, unit="image", desc=folder.name,
@@ -99,11 +99,28 @@ def run(task: Task, folder: Path, resume: bool, team: Team, habits: Habits | Non
         _look(task, folder, task.steps, log)
         _save(task, folder, task.steps, log)
         task.write_weights(folder / WEIGHTS)
+    team.wait()  # for what the next stage starts from
 
 
-def _begin(task: Task, folder: Path, resume: bool) -> int:
+def _is_done(task: Task, folder: Path) -> bool:
+    """Whether the stage has left its weights. Raises `BadRequest` where another one has."""
+    weights = folder / WEIGHTS
+    if not weights.exists():
+        return False
+    if checkpoint.read_metadata(weights).get("described") != task.described:
+        raise BadRequest(
+            f"The weights in {folder} were trained by another recipe or from other weights.",
+            "Choose another folder, or remove this one.",
+        )
+    return True
+
+
+def _begin(task: Task, folder: Path, resume: bool, team: Team) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     state = folder / STATE
+    if team.leads:
+        for left in folder.glob(f".{STATE}.*"):  # by a run that was killed while saving
+            left.unlink()
     if not state.exists():
         return 0
     if not resume:
@@ -121,9 +138,16 @@ def _begin(task: Task, folder: Path, resume: bool) -> int:
 
 
 def _save(task: Task, folder: Path, step: int, log: _Log | None) -> None:
+    """Raises `BadRequest` where training has run away; the checkpoint before stays."""
     if log:
         log.flush()
-    checkpoint.save(folder / STATE, checkpoint.Checkpoint(step, task.state(), task.described))
+    tensors = task.state()
+    if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
+        raise BadRequest(
+            f"Training in {folder} ran away: there are numbers that are not finite at step {step}.",
+            "Lower the learning rates; the last checkpoint is from before.",
+        )
+    checkpoint.save(folder / STATE, checkpoint.Checkpoint(step, tensors, task.described))
 
 
 def _look(task: Task, folder: Path, step: int, log: _Log | None) -> None:
@@ -148,7 +172,9 @@ class _Log:
                 ]
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows(kept)
-        path.write_text(text.getvalue(), "utf-8")
+        temporary = path.with_name(f".{path.name}")
+        temporary.write_text(text.getvalue(), "utf-8")
+        temporary.replace(path)
         self.pending: list[list[str]] = []
 
     def add(self, step: int, figures: dict[str, float]) -> None:

@@ -49,9 +49,9 @@ def psnr(y: torch.Tensor, x: torch.Tensor, where: torch.Tensor | None = None) ->
 
 
 def fine_detail(y: torch.Tensor, x: torch.Tensor) -> float:
-    """Energy of what a 3×3 mean takes away, in y as a share of that in x."""
+    """Energy (mean square) of what a 3×3 mean takes away, in y as a share of that in x."""
 
     def energy(image: torch.Tensor) -> torch.Tensor:
         return (image - F.avg_pool2d(image, 3, 1, 1, count_include_pad=False)).square().mean()
 
-    return float((energy(y.clamp(-1, 1)) / energy(x)).sqrt())
+    return float(energy(y.clamp(-1, 1)) / energy(x))

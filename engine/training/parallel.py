@@ -14,13 +14,21 @@ from dataclasses import dataclass
 import torch
 import torch.distributed as dist
 
+from engine.errors import BadRequest
+
+_CPU = torch.device("cpu")
+
 
 @dataclass(frozen=True)
 class Team:
-    """The processes that train together; one alone is a team too."""
+    """The processes that train together; one alone is a team too.
+
+    `device` is where this process's networks are. Everything is drawn and read on the CPU.
+    """
 
     rank: int = 0
     size: int = 1
+    device: torch.device = _CPU
 
     @property
     def leads(self) -> bool:
@@ -28,11 +36,19 @@ class Team:
         return self.rank == 0
 
     def share(self, *batches: torch.Tensor) -> list[torch.Tensor]:
-        """This process's part of each global batch. The batch must divide by the team's size."""
+        """This process's part of each global batch. Raises `BadRequest` where it does not divide by the team's size."""
         for batch in batches:
             if len(batch) % self.size:
-                raise ValueError(f"a batch of {len(batch)} does not divide among {self.size} processes")
+                raise BadRequest(
+                    f"A batch of {len(batch)} cannot be shared out among {self.size} processes.",
+                    "Start another number of processes, or change the recipe's batch.",
+                )
         return [batch.chunk(self.size)[self.rank] for batch in batches]
+
+    def wait(self) -> None:
+        """Until everybody is here."""
+        if self.size > 1:
+            dist.barrier()
 
     def average_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
         """Replace every gradient by its mean over the team."""
@@ -67,10 +83,15 @@ class Team:
 def team() -> Iterator[Team]:
     """The team that torchrun's environment describes, over gloo or, with CUDA, NCCL."""
     if "WORLD_SIZE" not in os.environ:
-        yield Team()
+        yield Team(device=_device(0))
         return
     dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     try:
-        yield Team(dist.get_rank(), dist.get_world_size())
+        yield Team(dist.get_rank(), dist.get_world_size(), _device(int(os.environ["LOCAL_RANK"])))
     finally:
         dist.destroy_process_group()
+
+
+def _device(number: int) -> torch.device:
+    """The machine's graphics card of that number, or the CPU."""
+    return torch.device("cuda", number) if torch.cuda.is_available() else _CPU

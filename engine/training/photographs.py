@@ -37,10 +37,17 @@ class FacePhotograph:
 
 @dataclass(frozen=True)
 class IdentityMargin:
-    """Cosines of identity embeddings: the least between pictures of one person, the greatest between two persons."""
+    """How identity embeddings of several pictures of several persons lie.
+
+    Attributes:
+        same: the least cosine between two pictures of one person.
+        other: the greatest cosine between pictures of two persons.
+        nearest: the share of pictures whose nearest other picture is of the same person.
+    """
 
     same: float
     other: float
+    nearest: float
 
 
 def face_photograph(image: np.ndarray, detector: FaceDetector, size: int) -> FacePhotograph:
@@ -68,7 +75,12 @@ def identity_margin(reader: IdentityReader, photographs: list[FacePhotograph]) -
     embeddings = reader(pictures)
     similarity = embeddings @ embeddings.T
     same = person[:, None] == person[None]
-    return IdentityMargin(float(similarity[same].min()), float(similarity[~same].max()))
+    nearest = (similarity - 3 * torch.eye(len(similarity))).argmax(1)
+    return IdentityMargin(
+        float(similarity[same].min()),
+        float(similarity[~same].max()),
+        float((person[nearest] == person).float().mean()),
+    )
 
 
 def _variants(crop: torch.Tensor, seed: int) -> torch.Tensor:

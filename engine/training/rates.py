@@ -20,3 +20,8 @@ def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
     """Give every parameter group this learning rate."""
     for group in optimiser.param_groups:
         group["lr"] = rate
+
+
+def ema_share(half_life: int, step: int, batch: int) -> float:
+    """By how much the averaged weights move towards the live ones; `half_life` in images, shorter early on."""
+    return 1 - 0.5 ** (batch / min(half_life, max(1.0, 0.1 * (step + 1) * batch)))

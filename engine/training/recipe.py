@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from engine.errors import BadRequest
 
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,60}$")]  # becomes a folder
+
 
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -57,10 +59,10 @@ class Adversarial(_Table):
 class GeneratorStage(_Table):
     """One run of the generator's training; it starts from the weights of the stage before it."""
 
-    name: str
-    renders: str
-    held_out: str
-    resolution: int
+    name: Name
+    renders: Name
+    held_out: Name
+    resolution: int = Field(ge=8)
     images: int = Field(gt=0)
     batch: int = Field(gt=0)
     rate: Rate
@@ -81,8 +83,8 @@ class GeneratorRecipe(_Table):
 
     w_dim: int = Field(gt=0)
     mapping_layers: int = Field(gt=0)
-    channels: tuple[int, ...]  # at 4, 8, … pixels
-    stages: tuple[GeneratorStage, ...]
+    channels: tuple[Annotated[int, Field(gt=0)], ...] = Field(min_length=2)  # at 4, 8, … pixels
+    stages: tuple[GeneratorStage, ...] = Field(min_length=1)
 
     @property
     def resolution(self) -> int:
@@ -93,9 +95,11 @@ class FeatureStage(_Table):
     """One feature network and its training."""
 
     name: Literal["face", "identity"]
-    renders: str
-    size: int = Field(gt=0, multiple_of=32)  # pixels of the input's side
-    channels: tuple[Annotated[int, Field(gt=0, multiple_of=8)], ...] = Field(min_length=3)  # at size/2, /4, …
+    renders: Name
+    size: int = Field(gt=0, le=1024, multiple_of=32)  # pixels of the input's side
+    channels: tuple[Annotated[int, Field(gt=0, le=1024, multiple_of=8)], ...] = Field(
+        min_length=3, max_length=8
+    )  # at size/2, /4, …
     images: int = Field(gt=0)
     batch: int = Field(gt=0)
     rate: Rate
@@ -111,7 +115,7 @@ class FeatureStage(_Table):
 class FeatureRecipe(_Table):
     """The feature networks."""
 
-    held_out: str
+    held_out: Name
     stages: tuple[FeatureStage, ...]
 
 
@@ -119,7 +123,7 @@ class Recipe(_Table):
     """All of it."""
 
     machine: str  # where `hours` were taken
-    renders: dict[str, RenderSet]
+    renders: dict[Name, RenderSet]
     generator: GeneratorRecipe
     features: FeatureRecipe
 
@@ -129,12 +133,26 @@ class Recipe(_Table):
         wanted |= {stage.held_out for stage in self.generator.stages} | {self.features.held_out}
         if unknown := wanted - set(self.renders):
             raise ValueError(f"no renders named {', '.join(sorted(unknown))}")
+        for stages in (self.generator.stages, self.features.stages):
+            if len({stage.name for stage in stages}) < len(stages):
+                raise ValueError("two stages have the same name")
+        seen = {self.renders[stage.renders].seed for stage in (*self.generator.stages, *self.features.stages)}
+        held_out = {stage.held_out for stage in self.generator.stages} | {self.features.held_out}
+        if seen & {self.renders[name].seed for name in held_out}:
+            raise ValueError("what is held out has the seed of what is trained on")
+        return self
+
+    @model_validator(mode="after")
+    def _sizes_fit(self) -> Recipe:
         for stage in self.generator.stages:
-            sizes = [self.renders[name].size for name in (stage.renders, stage.held_out)]
-            if stage.resolution > min(self.generator.resolution, *sizes):
+            if stage.resolution.bit_count() != 1 or stage.resolution > self.generator.resolution:
+                raise ValueError(f"stage {stage.name}: the generator does not pass through its resolution")
+            if any(self.renders[name].size % stage.resolution for name in (stage.renders, stage.held_out)):
                 raise ValueError(
-                    f"stage {stage.name}: its renders or its generator are smaller than its resolution"
+                    f"stage {stage.name}: the side of its renders is no multiple of its resolution"
                 )
+            if stage.train_from.bit_count() != 1 or not 4 <= stage.train_from <= stage.resolution:
+                raise ValueError(f"stage {stage.name}: there is nothing to train from {stage.train_from} px on")
         for stage in self.features.stages:
             if (
                 self.renders[stage.renders].size % stage.size

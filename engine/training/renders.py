@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import torch.nn.functional as F
 from engine.errors import BadRequest
 from engine.training.recipe import RenderSet
 
+_FORMAT = 2  # of models/faces/dataset.py
 _ARRAYS = ("image", "segmentation", "five", "landmarks", "parameters")
 
 
@@ -29,6 +32,7 @@ class Renders:
         names: of the P parameters.
         regions: value of each region's name.
         views: consecutive pictures that show one head.
+        made: what they are, to tell one set from another.
         landmark_names: of the L landmarks; left and right are the person's.
     """
 
@@ -41,6 +45,7 @@ class Renders:
     regions: dict[str, int]
     views: int = 1
     landmark_names: tuple[str, ...] = ()
+    made: str = ""
 
     def __len__(self) -> int:
         return len(self.images)
@@ -66,27 +71,45 @@ def read_renders(folder: Path, wanted: RenderSet) -> Renders:
     try:
         described = json.loads((folder / "set.json").read_text("utf-8"))
         there = RenderSet(**{name: described[name] for name in RenderSet.model_fields if name in described})
-    except (OSError, ValueError, KeyError) as error:
+        right = there == wanted and described["format"] == _FORMAT and described["kind"] == "renders"
+        names, regions, landmarks = (described[key] for key in ("parameters", "regions", "landmarks"))
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadRequest(f"There are no renders in {folder}.", remedy) from error
-    if there != wanted:
-        raise BadRequest(f"The renders in {folder} are not those of the recipe.", remedy)
-    shards = sorted(folder.glob("shard-*.npz"))
-    parts: dict[str, list[np.ndarray]] = {name: [] for name in _ARRAYS}
-    for path in shards:
-        with np.load(path, allow_pickle=False) as archive:
-            for name in _ARRAYS:
-                parts[name].append(archive[name])
-    arrays = {name: np.concatenate(part) for name, part in parts.items() if part}
-    if not arrays or len(arrays["image"]) != wanted.count:
-        raise BadRequest(f"The renders in {folder} are not finished.", remedy)
+    if not right:
+        raise BadRequest(f"The renders in {folder} are not those of the recipe.", f"Remove them. {remedy}")
+    arrays = _read_shards(folder, wanted, remedy)
     return Renders(
-        images=torch.from_numpy(arrays["image"]).permute(0, 3, 1, 2).contiguous(),
+        images=torch.from_numpy(arrays["image"]).permute(0, 3, 1, 2),
         segmentation=torch.from_numpy(arrays["segmentation"]),
         five=torch.from_numpy(arrays["five"]).float() / wanted.size,
         landmarks=torch.from_numpy(arrays["landmarks"]).float() / wanted.size,
         parameters=torch.from_numpy(arrays["parameters"]).float(),
-        names=tuple(described["parameters"]),
-        regions=described["regions"],
+        names=tuple(names),
+        regions=regions,
         views=wanted.views,
-        landmark_names=tuple(described["landmarks"]),
+        landmark_names=tuple(landmarks),
+        made=f"{wanted!r} format {_FORMAT}",
     )
+
+
+def _read_shards(folder: Path, wanted: RenderSet, remedy: str) -> dict[str, np.ndarray]:
+    """All shards' arrays, joined. Raises `BadRequest` where they are damaged or fewer than wanted."""
+    arrays: dict[str, np.ndarray] = {}
+    filled = 0
+    for path in sorted(folder.glob("shard-*.npz")):
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                parts = {name: archive[name] for name in _ARRAYS}
+            if not arrays:  # once, for all shards: a set fills a good part of the memory
+                arrays = {
+                    name: np.empty((wanted.count, *part.shape[1:]), part.dtype) for name, part in parts.items()
+                }
+            count = len(parts["image"])
+            for name, part in parts.items():
+                arrays[name][filled : filled + count] = part
+            filled += count
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise BadRequest(f"{path} is damaged: {error}.", f"Remove it, then: {remedy}") from error
+    if filled != wanted.count:
+        raise BadRequest(f"The renders in {folder} are not finished.", remedy)
+    return arrays

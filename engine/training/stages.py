@@ -10,6 +10,7 @@ import torch
 
 from engine.errors import BadRequest
 from engine.networks.features import FaceReader
+from engine.training.checkpoint import digest
 from engine.training.face_task import FaceTask
 from engine.training.feature_task import FeatureTask
 from engine.training.generator import GeneratorTask
@@ -54,13 +55,9 @@ def train_features(recipe: Path, data: Path, output: Path, only: str | None, res
     stages = _chosen(read.features.stages, only)
     with team() as together:
         for stage in stages:
-            folder = output / "features" / stage.name
-            if not _is_done(folder):
-                held_out = renders_of(read, read.features.held_out, data)
-                task = _FEATURE_TASKS[stage.name](
-                    stage, renders_of(read, stage.renders, data), held_out, together
-                )
-                run(task, folder, resume, together)
+            held_out = renders_of(read, read.features.held_out, data)
+            task = _FEATURE_TASKS[stage.name](stage, renders_of(read, stage.renders, data), held_out, together)
+            run(task, output / "features" / stage.name, resume, together)
     return [output / "features" / stage.name for stage in stages]
 
 
@@ -69,36 +66,30 @@ def _train_generator_stage(
 ) -> None:
     stages = recipe.generator.stages
     place = stages.index(stage)
-    folder = output / "generator" / stage.name
-    if _is_done(folder):
-        return
+    before = output / "generator" / stages[place - 1].name / WEIGHTS if place else None
+    face = output / "features" / "face" / WEIGHTS if stage.features else None
     task = GeneratorTask(
         recipe.generator,
         stage,
         renders_of(recipe, stage.renders, data),
         renders_of(recipe, stage.held_out, data),
         together,
-        _face_reader(output, stage) if stage.features else None,
+        _face_reader(face, stage, together.device) if face else None,
+        origin=" ".join(digest(path) for path in (before, face) if path),
     )
-    if place:
-        task.start_from(output / "generator" / stages[place - 1].name / WEIGHTS)
-    run(task, folder, resume, together)
+    if before:
+        task.start_from(before)
+    run(task, output / "generator" / stage.name, resume, together)
 
 
-def _face_reader(output: Path, stage: GeneratorStage) -> FaceReader:
+def _face_reader(path: Path, stage: GeneratorStage, device: torch.device) -> FaceReader:
     """The network whose features the stage's loss compares."""
-    path = output / "features" / "face" / WEIGHTS
     if not path.exists():
         raise BadRequest(
-            f"Stage {stage.name} compares features, and no face network is trained in {output}.",
-            f"Run “python -m engine train features --stage face” with this recipe and output first; it leaves {path}.",
+            f"Stage {stage.name} compares features, and no face network is trained: there is no {path}.",
+            "Run “python -m engine train features --stage face” with this recipe and output first.",
         )
-    return load_face_reader(path, torch.device("cpu"))
-
-
-def _is_done(folder: Path) -> bool:
-    """Whether a stage has left its weights."""
-    return (folder / WEIGHTS).exists()
+    return load_face_reader(path, device)
 
 
 def generator_stage(recipe: Path, name: str | None) -> tuple[Recipe, GeneratorStage]:

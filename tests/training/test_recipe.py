@@ -27,7 +27,13 @@ def test_ours_are_right(name: str):
     ("old", "new", "told"),
     [
         ('renders = "tiny"', 'renders = "gone"', "no renders named gone"),
-        ("resolution = 32", "resolution = 64", "smaller than its resolution"),
+        ("resolution = 32", "resolution = 64", "does not pass through"),
+        ("resolution = 32", "resolution = 24", "does not pass through"),
+        ("train_from = 16", "train_from = 64", "nothing to train from"),
+        ("seed = 1\nsize = 32", "seed = 1\nsize = 40", "no multiple of its resolution"),
+        ("seed = 2", "seed = 1", "held out has the seed"),
+        ('name = "regression-32"', 'name = "regression-16"', "the same name"),
+        ('name = "regression-32"', 'name = "../x"', "generator.stages.1.name"),
         ("batch = 8", "batch = 0", "generator.stages.0.batch"),
         ("seed = 1", "sede = 1", r"renders\.tiny\.seed"),
         ("[generator]", "[generator", "cannot be read"),
@@ -35,6 +41,7 @@ def test_ours_are_right(name: str):
 )
 def test_wrong_ones_say_where(tmp_path: Path, old: str, new: str, told: str):
     text = (RECIPES / "smoke.toml").read_text()
+    assert old in text
     path = tmp_path / "recipe.toml"
     path.write_text(text.replace(old, new))
     with pytest.raises(BadRequest, match=told):
@@ -48,6 +55,13 @@ def test_the_command_says_what_is_missing(tmp_path: Path, capsys: pytest.Capture
     assert "python -m models.faces render --count 32 --seed 1 --size 32" in capsys.readouterr().err
     assert main([*arguments, "--stage", "nonsense"]) == 1
     assert "regression-16" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("samples", ["0", "-1", "many"])
+def test_a_number_of_samples_is_one_or_more(samples: str):
+    with pytest.raises(SystemExit) as ended:
+        main(["evaluate", "generator", "--samples", samples])
+    assert ended.value.code == 2
 
 
 def test_every_item_is_dealt_once_a_pass():
