@@ -27,9 +27,8 @@ def detector_outputs(model: Path, canvas: np.ndarray) -> dict[str, np.ndarray]:
     """Per stride the rows of cls, obj, bbox, kps ([A,16]) that score above .05, and every 41st; and which."""
     session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
     blob = np.ascontiguousarray(canvas[None, ::-1])  # the original takes BGR
-    outputs = dict(
-        zip([o.name for o in session.get_outputs()], session.run(None, {"input": blob}), strict=True)
-    )
+    answers = map(np.asarray, session.run(None, {"input": blob}))
+    outputs = dict(zip([o.name for o in session.get_outputs()], answers, strict=True))
     kept = {}
     for stride in STRIDES:
         rows = np.concatenate([outputs[f"{part}_{stride}"][0] for part in ("cls", "obj", "bbox", "kps")], 1)
