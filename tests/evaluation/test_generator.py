@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,11 +49,18 @@ def test_the_command_leaves_figures_and_pictures(trained: Path):
 def test_a_damaged_generator_measures_worse(trained: Path, held_out: Renders, tmp_path: Path):
     tensors = checkpoint.read_tensors(trained / "weights.safetensors")
     tensors["generator.conv1.activate.bias"] += 3
-    checkpoint.write_tensors(tmp_path / "weights.safetensors", tensors, {})
+    metadata = checkpoint.read_metadata(trained / "weights.safetensors")
+    checkpoint.write_tensors(tmp_path / "weights.safetensors", tensors, metadata)
     worse = evaluate(tmp_path / "weights.safetensors", held_out, tmp_path, count=2)
     right = json.loads((trained / "evaluation" / "figures.json").read_text())
     assert worse.psnr < right["psnr"] - 1
     assert worse.psnr_face < right["psnr_face"]
+
+
+def test_renders_of_other_parameters_are_refused(trained: Path, held_out: Renders, tmp_path: Path):
+    others = replace(held_out, names=("other", *held_out.names[1:]))
+    with pytest.raises(BadRequest, match="other parameters"):
+        evaluate(trained / "weights.safetensors", others, tmp_path, count=1)
 
 
 def test_truncation_pulls_to_the_mean(trained: Path):
