@@ -12,6 +12,7 @@ stage asks for and reports back; widgets show.
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -77,7 +78,7 @@ class Face:
     box: tuple[float, float, float, float]
 
 
-class DialogState:
+class DialogState(ABC):
     """What Invert and Edit have in common."""
 
     procedure = "Face"
@@ -161,9 +162,9 @@ class DialogState:
         """What LOOKING asks for when the layer brought its inversions along; None: detect faces."""
         return None
 
+    @abstractmethod
     def accepted(self) -> InvertRequest | EditRequest:
         """What Apply hands to the engine."""
-        raise NotImplementedError
 
     # --- what happens -------------------------------------------------------------------------------------
 

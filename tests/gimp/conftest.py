@@ -1,7 +1,11 @@
-"""The tests with a real GIMP 3 share one desk; without a GIMP they are skipped, and the run's end says so."""
+"""The tests with a real GIMP 3 share one desk; without a GIMP they are skipped, and the run's end says so.
+
+Where CI is set they fail instead: there they have to run.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import NoReturn
 
@@ -40,6 +44,8 @@ def screen(desk: Desk) -> Iterator[Screen]:
 
 def _skip(reason: str) -> NoReturn:
     _missing.append(reason)
+    if os.environ.get("CI"):
+        pytest.fail(reason)
     pytest.skip(reason)
 
 
