@@ -17,6 +17,7 @@ from tests.plugin.fake_client import FakeEngine
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 os.environ.setdefault("XDG_RUNTIME_DIR", "/tmp")
 
+from PyQt5 import sip
 from PyQt5.QtWidgets import QApplication
 
 from engine.paths import Home
@@ -57,7 +58,11 @@ def engine(photo: np.ndarray) -> FakeEngine:
 
 @pytest.fixture
 def open_window(app: QApplication, engine: FakeEngine, tmp_path: Path) -> Iterator[Opener]:
-    """Opens a dialog on the scripted engine; all are closed and their threads ended."""
+    """Opens a dialog on the scripted engine; all are closed, their threads ended, and the windows destroyed.
+
+    A window left to the garbage collector goes at any moment, also while Qt walks over all widgets to style
+    them, which is a crash.
+    """
     windows: list[DialogWindow] = []
 
     def open_it(
@@ -79,6 +84,8 @@ def open_window(app: QApplication, engine: FakeEngine, tmp_path: Path) -> Iterat
     for made in windows:
         assert made.abandon()
     app.processEvents()
+    for made in windows:
+        sip.delete(made)
 
 
 def wait_until(true: Callable[[], bool], what: str = "") -> None:
