@@ -21,6 +21,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_work(commands)
     _add_control(commands)
+    _add_models(commands)
     _add_training(commands)
     return parser
 
@@ -52,12 +53,33 @@ def _add_control(commands: argparse._SubParsersAction) -> None:
     _command(commands, "doctor", "doctor.doctor", "look for what may be wrong")
 
 
+def _add_models(commands: argparse._SubParsersAction) -> None:
+    description = "bring your own StyleGAN2: import checkpoints, list, verify and remove models"
+    models = commands.add_parser("models", help=description, description=description)
+    actions = models.add_subparsers(title="actions", required=True, metavar="ACTION")
+    bring = _command(
+        actions, "import", "models.import_", "make one model of checkpoint files; no code in them runs"
+    )
+    bring.add_argument(
+        "files", type=Path, nargs="+", metavar="FILE", help="generator, encoder, SAMM, directions"
+    )
+    bring.add_argument("--name", required=True, metavar="NAME", help="what the model will be called")
+    _command(actions, "list", "models.list_", "the models that are installed")
+    verify = _command(actions, "verify", "models.verify", "whether models are still what was installed")
+    verify.add_argument("name", nargs="?", metavar="NAME", help="default: all")
+    remove = _command(actions, "remove", "models.remove", "delete an imported model")
+    remove.add_argument("name", metavar="NAME")
+
+
 def _add_training(commands: argparse._SubParsersAction) -> None:
     train = _command(commands, "train", "train.train", "train the embedded default's networks on renders")
-    train.add_argument("what", choices=("generator", "features"))
+    train.add_argument("what", choices=("generator", "features", "model"))
     train.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
-    evaluate = _command(commands, "evaluate", "train.evaluate", "measure a trained generator")
-    evaluate.add_argument("what", choices=("generator",))
+    evaluate = _command(commands, "evaluate", "train.evaluate", "measure trained networks")
+    evaluate.add_argument("what", choices=("generator", "directions", "features"))
+    evaluate.add_argument(
+        "--photographs", type=Path, nargs="+", metavar="FILE", help="for features: of one person each"
+    )
     evaluate.add_argument(
         "--samples", type=_positive, default=64, metavar="N", help="faces drawn at random (64)"
     )

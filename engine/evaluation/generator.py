@@ -9,20 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from engine.errors import BadRequest
 from engine.evaluation.judge import AGES, YEARS
 from engine.faces.detect import FaceDetector
-from engine.networks.stylegan2 import ConditionalMapping, Generator, GeneratorConfig
 from engine.paths import EMBEDDED_MODELS
-from engine.training import checkpoint, draws
-from engine.training.checkpoint import under
 from engine.training.losses import FACE, fine_detail, psnr
 from engine.training.renders import Renders, shrunk
 from engine.training.sheets import write_sheet
+from engine.training.trained import load_trained
 
-_AT_ONCE = 16
 _WORST = 32
 
 
@@ -45,47 +41,6 @@ class Figures:
     samples: int
 
 
-@dataclass(frozen=True)
-class Trained:
-    """A generator out of training."""
-
-    mapping: ConditionalMapping
-    generator: Generator
-    mean: torch.Tensor  # [P]
-    std: torch.Tensor
-    low: torch.Tensor
-    high: torch.Tensor
-    cholesky: torch.Tensor
-
-    @torch.no_grad()
-    def faces(self, c: torch.Tensor) -> torch.Tensor:
-        """c [N,P] → images [N,3,R,R] in [-1,1]."""
-        made = [self.generator.synthesis(self.mapping(part)) for part in tqdm(c.split(_AT_ONCE), desc="faces")]
-        return torch.cat(made).clamp(-1, 1)
-
-    def draw(self, count: int, seed: int, truncation_psi: float = 1.0) -> torch.Tensor:
-        """Parameters c [count,P] of the training set's correlation, pulled towards its mean, within its range."""
-        z = torch.randn(count, len(self.mean), generator=draws.generator(seed, "faces"))
-        c = truncation_psi * (z @ self.cholesky.T)
-        return torch.minimum(torch.maximum(c, self.low), self.high)
-
-
-def load_trained(path: Path) -> Trained:
-    """Read the weights that a stage left. Raises `BadRequest` where the file holds no generator."""
-    tensors = checkpoint.read_tensors(path)
-    generator_state, mapping_state = under("generator.", tensors), under("mapping.", tensors)
-    try:
-        generator = Generator(GeneratorConfig.from_state_dict(generator_state, edge="replicate"))
-        mapping = ConditionalMapping.from_state_dict(mapping_state)
-        generator.load_state_dict(generator_state)
-        mapping.load_state_dict(mapping_state)
-        return Trained(
-            mapping.eval().requires_grad_(False), generator.freeze(), **under("parameters.", tensors)
-        )
-    except (ValueError, KeyError, RuntimeError, TypeError) as error:
-        raise BadRequest(f"{path} holds no generator: {error}.") from error
-
-
 def evaluate(weights: Path, held_out: Renders, output: Path, count: int = 64, seed: int = 1) -> Figures:
     """Measure, and leave pictures and what the judge reads in `output`.
 
@@ -94,17 +49,17 @@ def evaluate(weights: Path, held_out: Renders, output: Path, count: int = 64, se
     """
     output.mkdir(parents=True, exist_ok=True)
     trained = load_trained(weights)
-    if json.loads(checkpoint.read_metadata(weights).get("parameters", "[]")) != list(held_out.names):
+    if trained.parameters.names != held_out.names:
         raise BadRequest(f"{weights} was trained with other parameters than the renders have.")
     resolution = trained.generator.config.resolution
     x = held_out.pictures(torch.arange(len(held_out)), resolution)
-    y = trained.faces((held_out.parameters - trained.mean) / trained.std)
+    y = trained.faces(trained.parameters.normalised(held_out.parameters))
     wanted = torch.tensor([held_out.regions[name] for name in FACE])
     face = (shrunk(torch.isin(held_out.segmentation, wanted)[:, None].float(), resolution) > 0.5).float()
     _write_shard(output / "twins", y, held_out.parameters, held_out.names)
     for name, years in (("young", 20), ("old", 75)):
         aged = at_age(held_out, years)
-        _write_shard(output / name, trained.faces((aged - trained.mean) / trained.std), aged, held_out.names)
+        _write_shard(output / name, trained.faces(trained.parameters.normalised(aged)), aged, held_out.names)
     worst = (y - x).square().mean((1, 2, 3)).argsort(descending=True)[:_WORST]
     write_sheet(output / "worst.png", x[worst], y[worst])
     samples = trained.faces(trained.draw(count, seed))

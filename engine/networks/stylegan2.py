@@ -216,6 +216,16 @@ class Generator(nn.Module):
         Raises:
             ValueError: wrong shapes, or a resolution that the model does not pass through.
         """
+        return self.skip_images(w, noise, resolution, feature_hooks)[-1]
+
+    def skip_images(
+        self,
+        w: torch.Tensor,
+        noise: Sequence[torch.Tensor] | None = None,
+        resolution: int | None = None,
+        feature_hooks: Mapping[int, FeatureHook] | None = None,
+    ) -> list[torch.Tensor]:
+        """`synthesis` with everything on its way: the skip images [N,3,r,r] of 4, 8, … pixels up to `resolution`."""
         w_plus = self.broadcast(w)
         blocks = self._blocks_up_to(self.config.resolution if resolution is None else resolution)
         hooks = feature_hooks or {}
@@ -224,12 +234,12 @@ class Generator(nn.Module):
         maps = self._noise_maps(noise, 1 + 2 * blocks, len(w_plus))
 
         x = self.conv1(self.input(len(w_plus)), w_plus[:, 0], maps[0])
-        image = self.to_rgb1(x, w_plus[:, 1])
+        images = [self.to_rgb1(x, w_plus[:, 1])]
         for i in range(blocks):
             x = self.convs[2 * i](x, w_plus[:, 2 * i + 1], maps[2 * i + 1], hooks.get(8 << i))
             x = self.convs[2 * i + 1](x, w_plus[:, 2 * i + 2], maps[2 * i + 2])
-            image = self.to_rgbs[i](x, w_plus[:, 2 * i + 3], image)
-        return image
+            images.append(self.to_rgbs[i](x, w_plus[:, 2 * i + 3], images[-1]))
+        return images
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         """z [N,w_dim] → image [N,3,resolution,resolution], without truncation."""

@@ -25,6 +25,7 @@ def photographed(picture: torch.Tensor, dice: Dice) -> torch.Tensor:
         (recoloured, 0.9),
         (blurred, 0.35),
         (resampled, 0.3),
+        (sharpened, 0.25),
         (noisy, 0.5),
         (compressed, 0.4),
     )
@@ -40,11 +41,25 @@ def recoloured(picture: torch.Tensor, dice: Dice) -> torch.Tensor:
     picture = picture * (gains * math.exp(dice.uniform(-0.3, 0.3)))[:, None, None]
     if dice.happens(0.4):
         picture = picture.clamp(1e-4, 1).pow(math.exp(dice.uniform(-0.35, 0.35)))
-    grey = (picture * torch.tensor(_LUMA)[:, None, None]).sum(0, keepdim=True)
     saturation = 0.0 if dice.happens(0.08) else dice.uniform(0.5, 1.4)
-    picture = grey + saturation * (picture - grey)
-    middle = grey.mean()
+    picture = _saturated(picture, saturation)
+    middle = _luma(picture).mean()
     return (middle + dice.uniform(0.7, 1.35) * (picture - middle)).clamp(0, 1)
+
+
+def faded(picture: torch.Tensor, dice: Dice) -> torch.Tensor:
+    """Between its own colours and none, often none."""
+    return _saturated(picture, 0.0 if dice.happens(0.4) else dice.uniform(0, 1))
+
+
+def _saturated(picture: torch.Tensor, saturation: float) -> torch.Tensor:
+    """1 leaves the colours as they are, 0 leaves none; luma stays."""
+    grey = _luma(picture)
+    return grey + saturation * (picture - grey)
+
+
+def _luma(picture: torch.Tensor) -> torch.Tensor:  # [1,S,S]
+    return (picture * torch.tensor(_LUMA)[:, None, None]).sum(0, keepdim=True)
 
 
 def lit_unevenly(picture: torch.Tensor, dice: Dice) -> torch.Tensor:
@@ -78,6 +93,12 @@ def resampled(picture: torch.Tensor, dice: Dice) -> torch.Tensor:
     return F.interpolate(shrunk, (size, size), mode=mode, align_corners=False)[0].clamp(0, 1)
 
 
+def sharpened(picture: torch.Tensor, dice: Dice) -> torch.Tensor:
+    """An unsharp mask, as cameras and programs apply it; its edges overshoot."""
+    soft = F.avg_pool2d(F.pad(picture[None], (1, 1, 1, 1), mode="replicate"), 3, 1)[0]
+    return (picture + dice.uniform(0.3, 1.5) * (picture - soft)).clamp(0, 1)
+
+
 def noisy(picture: torch.Tensor, dice: Dice) -> torch.Tensor:
     """A sensor's noise: in each colour, or in all alike."""
     strength = dice.uniform(0.005, 0.06)
@@ -109,3 +130,21 @@ def occluded(picture: torch.Tensor, dice: Dice) -> tuple[torch.Tensor, torch.Ten
     texture = dice.even(3, 1, 1) + dice.uniform(0, 0.3) * dice.normal(3, cells, cells)
     texture = F.interpolate(texture[None], (size, size), mode="bilinear", align_corners=False)[0].clamp(0, 1)
     return torch.where(inside, texture, picture), (~inside).float()
+
+
+def cluttered(picture: torch.Tensor, behind: torch.Tensor, dice: Dice) -> torch.Tensor:
+    """Texture and things with edges behind the head, where renders have smooth colours.
+
+    `behind`: [S,S], how much of each pixel is background, 0…1.
+    """
+    size = picture.shape[-1]
+    scene = dice.even(3, 1, 1).expand(3, size, size)
+    for cells in (2, 4, 8, 16, 32):
+        mode = "nearest" if dice.happens(0.3) else "bilinear"
+        scene = (
+            scene
+            + dice.uniform(0, 0.25) * F.interpolate(dice.normal(1, 3, cells, cells), (size, size), mode=mode)[0]
+        )
+    for _ in range(dice.below(6)):
+        scene, _ = occluded(scene, dice)
+    return picture + behind * (scene.clamp(0, 1) - picture)

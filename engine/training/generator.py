@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import json
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -31,6 +31,8 @@ from engine.training.sheets import write_sheet
 
 _BETAS = (0.5, 0.99)
 _ADVERSARIAL_BETAS = (0.0, 0.99)
+_MAPPING_RATE = 10.0  # undoes the multiplier 0.1 inside the mapping: its weights learn as fast as all others
+_COARSER, _COARSEST = 0.2, 16  # weight of the skip images' loss, and their least size
 _SEEN_AT_ONCE = 16
 
 
@@ -55,6 +57,11 @@ class ConditionalGenerator(nn.Module):
         self, c: torch.Tensor, resolution: int, noise: list[torch.Tensor] | None = None
     ) -> torch.Tensor:
         return self.generator.synthesis(self.mapping(c), noise, resolution)
+
+    def skip_images(
+        self, c: torch.Tensor, resolution: int, noise: list[torch.Tensor] | None = None
+    ) -> list[torch.Tensor]:
+        return self.generator.skip_images(self.mapping(c), noise, resolution)
 
     def trained(self, first: int, last: int) -> list[nn.Parameter]:
         """The parameters of the layers from `first` to `last` pixels; with the mapping where `first` is 4."""
@@ -100,7 +107,7 @@ class GeneratorTask:
         self._choose_trained()
         self.discriminator = PatchDiscriminator().to(team.device) if stage.adversarial else None
         betas = _ADVERSARIAL_BETAS if stage.adversarial else _BETAS
-        self.optimiser = torch.optim.Adam(self.trained, stage.rate.first, betas, fused=True)
+        self.optimiser = torch.optim.Adam(self._groups(), stage.rate.first, betas, fused=True)
         self.judge = (
             torch.optim.Adam(self.discriminator.parameters(), 1.0, _ADVERSARIAL_BETAS, fused=True)
             if self.discriminator
@@ -117,6 +124,14 @@ class GeneratorTask:
         for parameter in trained:
             parameter.requires_grad_(True)
         self.trained = trained
+
+    def _groups(self) -> list[dict[str, Any]]:
+        mapping = {id(parameter) for parameter in self.network.mapping.parameters()}
+        groups = [
+            {"params": [p for p in self.trained if id(p) not in mapping]},
+            {"params": [p for p in self.trained if id(p) in mapping], "times": _MAPPING_RATE},
+        ]
+        return [group for group in groups if group["params"]]
 
     def start_from(self, path: Path) -> None:
         """Take the weights that an earlier stage left. Raises `BadRequest` where they do not fit."""
@@ -150,10 +165,10 @@ class GeneratorTask:
         figures: dict[str, torch.Tensor] = {}
         if self.discriminator:
             figures |= self._judge_step(k, x, c, noise)
-        y = self.network(c, self.stage.resolution, noise or None)
+        *coarser, y = self.network.skip_images(c, self.stage.resolution, noise or None)
         if self.discriminator:
             self.discriminator.requires_grad_(False)  # it has had its step
-        loss = self._loss(y, x, weight, figures)
+        loss = self._loss(y, x, weight, figures) + self._coarser_loss(coarser, x, weight)
         self.optimiser.zero_grad()
         loss.backward()
         self.team.average_gradients(self.trained)
@@ -182,6 +197,16 @@ class GeneratorTask:
             figures["features"] = distance
             loss = loss + self.stage.features * distance
         return loss
+
+    @staticmethod
+    def _coarser_loss(coarser: list[torch.Tensor], x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """Weighted L1 of the skip images: each is the picture at its size, so that fitting may stop early."""
+        loss = x.new_zeros(())
+        for image in coarser:
+            size = image.shape[-1]
+            if size >= _COARSEST:
+                loss = loss + ((image - shrunk(x, size)).abs() * shrunk(weight, size)).mean()
+        return _COARSER * loss
 
     def _judge_step(
         self, k: int, x: torch.Tensor, c: torch.Tensor, noise: list[torch.Tensor]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ from engine.errors import BadRequest
 from engine.networks.identity import IdentityReader, IdentityReaderConfig
 from engine.training import draws
 from engine.training.attributes import shape_names, statistics
+from engine.training.augmentation import faded
 from engine.training.feature_task import SEEN_AT_ONCE, FeatureTask, disturbed
 from engine.training.jitter import Jitter
 from engine.training.parallel import Team
@@ -22,8 +24,25 @@ from engine.training.sheets import write_sheet
 EMBEDDING = 64
 _TEMPERATURE = 0.1
 _SHAPE = 1.0  # weight of naming the shape
+# Not asked for: once exposure and white balance are divided out it cannot be seen, and guessing it would bring colour
+# back into the embedding.
+_SKIN_COLOUR = "mel"
+_FADED = 0.5  # share of the pictures: what colour is left after that is the camera's rather than the head's
 _JITTER = 0.5  # of the face reader's: proportions are what a head is known by, and crops are steady
 _LOOKED_AT = 256
+
+
+@dataclass(frozen=True)
+class IdentityFigures:
+    """How heads are told apart.
+
+    Attributes:
+        auc: how often two pictures of one head are more alike than two of different heads.
+        nearest: the share of pictures whose nearest other picture is of the same head.
+    """
+
+    auc: float
+    nearest: float
 
 
 class IdentityTask(FeatureTask[IdentityReader]):
@@ -32,9 +51,11 @@ class IdentityTask(FeatureTask[IdentityReader]):
     def __init__(self, stage: FeatureStage, renders: Renders, held_out: Renders, team: Team) -> None:
         if stage.batch % (2 * team.size):
             raise BadRequest(f"Stage {stage.name}: a batch of {stage.batch} cannot be shared out in pairs.")
-        names = shape_names(renders)
+        names = tuple(name for name in shape_names(renders) if name != _SKIN_COLOUR)
         torch.manual_seed(stage.seed)  # for the first weights; nothing else is drawn from it
-        network = IdentityReader(IdentityReaderConfig(stage.size, stage.channels, EMBEDDING, names))
+        network = IdentityReader(
+            IdentityReaderConfig(stage.size, stage.channels, EMBEDDING, names, normalised=True)
+        )
         mean, std = statistics(renders.columns(*names))
         network.shape_mean.copy_(mean)
         network.shape_std.copy_(std)
@@ -63,26 +84,17 @@ class IdentityTask(FeatureTask[IdentityReader]):
         second = (first + 1 + torch.tensor([die.below(max(1, views - 1)) for die in dice[1::2]])) % views
         index = (heads[:, None] * views + torch.stack([first, second], 1)).flatten()
         jitters = [Jitter.draw(die, _JITTER) for die in dice]
-        image, _ = disturbed(self.renders.pictures(index, self.stage.size), jitters, dice)
+        pictures = self.renders.pictures(index, self.stage.size)
+        # Fading is linear: it does the same to pictures in [-1,1] as to those in 0…1.
+        pictures = torch.stack(
+            [faded(one, die) if die.happens(_FADED) else one for one, die in zip(pictures, dice, strict=True)]
+        )
+        image, _ = disturbed(pictures, jitters, dice)
         return image, index, heads.repeat_interleave(2)
 
-    @torch.no_grad()
     def look(self, picture: Path) -> dict[str, float]:
-        count = min(len(self.held_out), _LOOKED_AT)
-        image = self.held_out.pictures(torch.arange(count), self.stage.size)
-        heads = torch.arange(count) // self.held_out.views
-        if self.held_out.views == 1:  # then a picture's other view is its mirror image
-            image, heads = torch.cat([image, image.flip(3)]), heads.repeat(2)
-        embeddings = torch.cat(
-            [self.ema(part.to(self.team.device)).cpu() for part in image.split(SEEN_AT_ONCE)]
-        )
-        similarity = embeddings @ embeddings.T
-        nearest = (similarity - 2 * torch.eye(len(similarity))).argmax(1)
-        write_sheet(picture, image[:16], image[nearest[:16]])
-        return {
-            "identity_auc": pair_auc(similarity, heads),
-            "nearest_is_same": float((heads[nearest] == heads).float().mean()),
-        }
+        figures = measure_identity(self.ema, self.held_out, picture)
+        return {"identity_auc": figures.auc, "nearest_is_same": figures.nearest}
 
     def metadata(self) -> dict[str, str]:
         config = self.network.config
@@ -91,7 +103,24 @@ class IdentityTask(FeatureTask[IdentityReader]):
             "channels": json.dumps(config.channels),
             "embedding": str(config.embedding),
             "shape": json.dumps(config.shape),
+            "normalised": json.dumps(config.normalised),
         }
+
+
+@torch.no_grad()
+def measure_identity(reader: IdentityReader, held_out: Renders, picture: Path) -> IdentityFigures:
+    """Compare the first held-out renders; `picture` gets some of them above those that the reader takes for nearest."""
+    count = min(len(held_out), _LOOKED_AT)
+    image = held_out.pictures(torch.arange(count), reader.config.size)
+    heads = torch.arange(count) // held_out.views
+    if held_out.views == 1:  # then a picture's other view is its mirror image
+        image, heads = torch.cat([image, image.flip(3)]), heads.repeat(2)
+    device = reader.shape_mean.device
+    embeddings = torch.cat([reader(part.to(device)).cpu() for part in image.split(SEEN_AT_ONCE)])
+    similarity = embeddings @ embeddings.T
+    nearest = (similarity - 2 * torch.eye(len(similarity))).argmax(1)
+    write_sheet(picture, image[:16], image[nearest[:16]])
+    return IdentityFigures(pair_auc(similarity, heads), float((heads[nearest] == heads).float().mean()))
 
 
 def contrast_loss(embeddings: torch.Tensor, heads: torch.Tensor) -> torch.Tensor:

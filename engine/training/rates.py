@@ -17,9 +17,9 @@ def rate_at(rate: Rate, step: int, steps: int) -> float:
 
 
 def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
-    """Give every parameter group this learning rate."""
+    """Give every parameter group this learning rate, `times` its own factor where it has one."""
     for group in optimiser.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("times", 1.0)
 
 
 def ema_share(half_life: int, step: int, batch: int) -> float:

@@ -119,6 +119,19 @@ class FeatureRecipe(_Table):
     stages: tuple[FeatureStage, ...]
 
 
+class ModelRecipe(_Table):
+    """The maps that go with a trained generator, and what its file says."""
+
+    renders: Name
+    held_out: Name
+    samples: int = Field(gt=0)  # read by the landmark network
+    epochs: int = Field(gt=0)  # of the landmark map, over the samples
+    images: int = Field(gt=0)  # that the region map looks at
+    seed: int
+    licence: str
+    hours: float | None = None
+
+
 class Recipe(_Table):
     """All of it."""
 
@@ -126,18 +139,26 @@ class Recipe(_Table):
     renders: dict[Name, RenderSet]
     generator: GeneratorRecipe
     features: FeatureRecipe
+    model: ModelRecipe
 
     @model_validator(mode="after")
     def _names_exist(self) -> Recipe:
         wanted = {stage.renders for stage in (*self.generator.stages, *self.features.stages)}
         wanted |= {stage.held_out for stage in self.generator.stages} | {self.features.held_out}
+        wanted |= {self.model.renders, self.model.held_out}
         if unknown := wanted - set(self.renders):
             raise ValueError(f"no renders named {', '.join(sorted(unknown))}")
         for stages in (self.generator.stages, self.features.stages):
             if len({stage.name for stage in stages}) < len(stages):
                 raise ValueError("two stages have the same name")
-        seen = {self.renders[stage.renders].seed for stage in (*self.generator.stages, *self.features.stages)}
-        held_out = {stage.held_out for stage in self.generator.stages} | {self.features.held_out}
+        seen = {
+            self.renders[stage.renders].seed
+            for stage in (*self.generator.stages, *self.features.stages, self.model)
+        }
+        held_out = {stage.held_out for stage in self.generator.stages} | {
+            self.features.held_out,
+            self.model.held_out,
+        }
         if seen & {self.renders[name].seed for name in held_out}:
             raise ValueError("what is held out has the seed of what is trained on")
         return self

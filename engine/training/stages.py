@@ -16,6 +16,7 @@ from engine.training.feature_task import FeatureTask
 from engine.training.generator import GeneratorTask
 from engine.training.identity_task import IdentityTask
 from engine.training.loop import WEIGHTS, run
+from engine.training.model import make_model
 from engine.training.parallel import Team, team
 from engine.training.recipe import FeatureStage, GeneratorStage, Recipe, read_recipe
 from engine.training.renders import Renders, read_renders
@@ -59,6 +60,19 @@ def train_features(recipe: Path, data: Path, output: Path, only: str | None, res
             task = _FEATURE_TASKS[stage.name](stage, renders_of(read, stage.renders, data), held_out, together)
             run(task, output / "features" / stage.name, resume, together)
     return [output / "features" / stage.name for stage in stages]
+
+
+def train_model(recipe: Path, data: Path, output: Path, only: str | None, resume: bool) -> list[Path]:
+    """Make a model out of the generator's last stage, or the one called `only`; returns its folder. Always anew.
+
+    Raises:
+        BadRequest: the recipe, its renders or the stage's name is not right, or the stage is not trained.
+    """
+    read, stage = generator_stage(recipe, only)
+    renders, held_out = (renders_of(read, name, data) for name in (read.model.renders, read.model.held_out))
+    weights = output / "generator" / stage.name / WEIGHTS
+    make_model(weights, read.model, renders, held_out, output / "model")
+    return [output / "model"]
 
 
 def _train_generator_stage(

@@ -3,8 +3,9 @@
 Keys of `model.safetensors` (fp16 or fp32; mapped into memory, nothing in it is ever executed):
 
     generator.*      StyleGAN2 in the rosinality layout (engine.networks.stylegan2)
-    mapping.*        a conditional mapping c → w; its last input tells mirrored (+1) from plain (−1)
+    mapping.*        a conditional mapping c → w; where it has P + 1 inputs, the last tells mirrored (+1) from plain (−1)
     landmarks.*      c → landmarks of the generated face (engine.networks.landmark_map)
+    regions.*        c → its segmentation (engine.networks.region_map); not in every model
     parameters.*     mean, std [P]: c = (p − mean) / std; cholesky [P,P], low, high [P]: a Gaussian sampler of c
 
 and in its metadata: `format`, `version`, `edge`, `licence`, `parameters` (the names of the P parameters, JSON).
@@ -25,6 +26,7 @@ from engine.networks.landmark_map import LandmarkMap
 from engine.networks.stylegan2 import ConditionalMapping, Generator, GeneratorConfig
 from engine.paths import EMBEDDED_MODELS, Home, inside
 from engine.weights.directions import Direction, read_directions
+from engine.weights.refusals import ModelNotUsable
 
 EMBEDDED = "default"
 EMBEDDED_NOTICE = (
@@ -53,6 +55,14 @@ class Parameters:
 
     def index(self, name: str) -> int:
         return self.names.index(name)
+
+    def normalised(self, raw: torch.Tensor) -> torch.Tensor:
+        """Raw values [N,P] → c."""
+        return (raw - self.mean) / self.std
+
+    def within(self, c: torch.Tensor) -> torch.Tensor:
+        """c [N,P], brought into the range that the training data fill."""
+        return torch.minimum(torch.maximum(c, self.low), self.high)
 
 
 @dataclass(frozen=True)
@@ -91,10 +101,11 @@ def model_folder(name: str, home: Home) -> Path:
 
 
 def load_model(name: str, home: Home, device: torch.device) -> FaceModel:
-    """Load a model for inference. Raises `UnknownModel`, `ModelDamaged`."""
+    """Load a model for inference. Raises `UnknownModel`, `ModelDamaged`, `ModelNotUsable`."""
     folder = model_folder(name, home)
     path = folder / "model.safetensors"
     try:
+        _check_usable(name, path)
         metadata, state = read_weights(path, device)
         generator, conditional, parameters = build_generator(metadata, state)
         landmark_state = _under("landmarks.", state)
@@ -114,6 +125,18 @@ def load_model(name: str, home: Home, device: torch.device) -> FaceModel:
         parameters=parameters,
         directions=read_directions(folder / "directions.toml", parameters.names),
     )
+
+
+def _check_usable(name: str, path: Path) -> None:
+    """Raises `ModelNotUsable` for a whole model that the engine has no way to edit with, before its tensors are read."""
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata() or {}
+    if metadata.get("format") == "likeness-model" and "parameters" not in metadata:
+        raise ModelNotUsable(
+            f"The model “{name}” has no known parameters (no conditional mapping), and the engine cannot edit "
+            "photographs without them yet.",
+            "Choose “default”.",
+        )
 
 
 def read_weights(path: Path, device: torch.device) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
@@ -147,6 +170,8 @@ def build_generator(
 
 def latent_of(conditional: ConditionalMapping, c: torch.Tensor) -> torch.Tensor:
     """c [N,P], normalised parameters → w [N,w_dim] of the face as it was rendered (not mirrored)."""
+    if conditional.c_dim == c.shape[1]:
+        return conditional(c)
     return conditional(torch.cat([c, c.new_full((len(c), 1), -1.0)], dim=1))
 
 
@@ -171,7 +196,7 @@ def _check_parameters(parameters: Parameters, conditional: ConditionalMapping, g
         raise ValueError("parameters hold values that are not finite")
     if not (parameters.std > 0).all():
         raise ValueError("parameters.std is not positive")
-    if parameters.cholesky.shape != (count, count) or conditional.c_dim != count + 1:
+    if parameters.cholesky.shape != (count, count) or conditional.c_dim not in (count, count + 1):
         raise ValueError("parameters and mapping do not fit together")
     if conditional.w_dim != generator.config.w_dim:
         raise ValueError("mapping and generator do not fit together")

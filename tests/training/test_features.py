@@ -9,12 +9,22 @@ import pytest
 import torch
 
 from engine.errors import BadRequest
-from engine.networks.features import FIVE
+from engine.networks.features import FIVE, FaceReader, FaceReaderConfig, FaceReading, expectation
+from engine.networks.identity import IdentityReader, IdentityReaderConfig, face_only, face_window, normalised
 from engine.training import checkpoint, draws
 from engine.training.attributes import ATTRIBUTES, SIGNED, face_attributes, mirror_signs, shape_names
-from engine.training.augmentation import occluded, photographed
+from engine.training.augmentation import cluttered, faded, occluded, photographed, sharpened
 from engine.training.dice import Dice
-from engine.training.face_task import FaceTask, correlation, in_eye_distances, landmark_loss, mean_iou
+from engine.training.face_task import (
+    FaceTask,
+    correlation,
+    heat_loss,
+    in_eye_distances,
+    landmark_loss,
+    mean_iou,
+    measure_faces,
+    read_with_heat,
+)
 from engine.training.feature_task import FeatureTask
 from engine.training.identity_task import IdentityTask, contrast_loss, pair_auc
 from engine.training.jitter import Jitter, mirror_order, moved_labels, moved_pictures
@@ -162,6 +172,107 @@ def test_an_occluder_covers_what_it_says() -> None:
         assert 0.5 < visible.mean() < 1
 
 
+def test_a_faded_picture_keeps_its_luma() -> None:
+    picture = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(1))
+    luma = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
+    spread = picture.std(0).mean()
+    results = [faded(picture, dice(k)) for k in range(24)]
+    for one in results:
+        torch.testing.assert_close((one * luma).sum(0), (picture * luma).sum(0))
+        assert one.std(0).mean() < spread
+    assert 4 < sum(bool(one.std(0).max() < 1e-6) for one in results) < 20
+
+
+def test_sharpening_is_for_edges() -> None:
+    picture = torch.full((3, 16, 16), 0.4)
+    torch.testing.assert_close(sharpened(picture, dice(1)), picture)
+    picture[..., 8:] = 0.6
+    sharp = sharpened(picture, dice(1))
+    assert sharp.max() > 0.63
+    assert sharp.min() < 0.37
+    torch.testing.assert_close(sharp[..., :6], picture[..., :6])
+
+
+def test_clutter_stays_behind() -> None:
+    picture = torch.rand(3, 48, 48, generator=torch.Generator().manual_seed(1))
+    behind = torch.zeros(48, 48)
+    behind[:, :20] = 1
+    for k in range(6):
+        before = cluttered(picture, behind, dice(k))
+        assert torch.equal(before[..., 20:], picture[..., 20:])
+        assert (before[..., :20] - picture[..., :20]).abs().mean() > 0.05
+        assert before.min() >= 0
+        assert before.max() <= 1
+
+
+def test_faces_are_trained_before_other_backgrounds(make: Callable[..., FaceTask]) -> None:
+    task = make("face")
+    index = torch.arange(16)
+    shown = task.pictures(index, [dice(k) for k in range(16)])
+    changed = (shown - task.renders.pictures(index, 32)).abs().amax(1) > 1e-5
+    background = task.renders.segmentation[index] == task.renders.regions["background"]
+    assert not changed[~background].any()
+    assert 3 < changed.flatten(1).any(1).sum() < 13
+
+
+# Normalised faces
+
+
+def pictures(count: int, size: int, seed: int = 1) -> torch.Tensor:
+    return torch.rand(count, 3, size, size, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def recoloured_by_hand(x: torch.Tensor) -> torch.Tensor:
+    return 0.6 * x + torch.tensor([0.2, -0.1, 0.05])[:, None, None]
+
+
+def test_a_normalised_face_has_mean_0_and_variance_1_in_the_window() -> None:
+    window = face_window(64)
+    share = window / window.sum()
+    y = normalised(face_only(pictures(2, 64)), window)
+    mean = (y * share).sum((2, 3))
+    torch.testing.assert_close(mean, torch.zeros(2, 3), rtol=0, atol=1e-5)
+    variance = (y.square() * share).sum((2, 3)).mean(1)
+    torch.testing.assert_close(variance, torch.ones(2), rtol=0, atol=0.01)
+
+
+def test_exposure_and_white_balance_are_divided_out() -> None:
+    window, face = face_window(64), face_only(pictures(2, 64))
+    y = normalised(face, window)
+    torch.testing.assert_close(normalised(recoloured_by_hand(face), window), y, rtol=0, atol=0.01)
+    around = face.clone()
+    around[:, :, window == 0] = 1
+    assert torch.equal(normalised(around, window)[:, :, window > 0], y[:, :, window > 0])
+
+
+def test_a_uniform_face_normalises_to_nothing() -> None:
+    face = torch.full((1, 3, 48, 48), 0.7, requires_grad=True)
+    y = normalised(face, face_window(64))
+    assert y.abs().max() < 1e-4
+    (y * pictures(1, 48)).sum().backward()
+    assert face.grad is not None
+    assert face.grad.isfinite().all()
+    assert face.grad.abs().max() > 0
+
+
+@pytest.mark.parametrize(("is_normalised", "least", "most"), [(True, 0.9999, 1.001), (False, -1, 0.999)])
+def test_only_a_normalised_reader_overlooks_colours(is_normalised: bool, least: float, most: float) -> None:
+    torch.manual_seed(1)
+    reader = IdentityReader(IdentityReaderConfig(64, (8, 16, 24), 12, ("age",), is_normalised))
+    x = pictures(2, 64)
+    similarity = reader.similarity(x, recoloured_by_hand(x))
+    assert similarity.min() > least
+    assert similarity.max() < most
+
+
+def test_the_identity_reader_learns_from_normalised_faces(make: Callable[..., IdentityTask]) -> None:
+    task = make("identity")
+    assert task.network.config.normalised
+    assert task.metadata()["normalised"] == "true"
+    assert "mel" not in task.network.config.shape
+    assert "age" in task.network.config.shape
+
+
 # Numbers
 
 
@@ -182,6 +293,75 @@ def test_errors_are_in_eye_distances() -> None:
     assert landmark_loss(wanted, wanted) == 0
     outside = torch.cat([wanted, torch.tensor([[[1.2, 0.5]]])], 1)
     assert landmark_loss(torch.cat([wanted, torch.tensor([[[0.9, 0.5]]])], 1), outside) == 0
+
+
+def bells(points: torch.Tensor, cells: int) -> torch.Tensor:
+    """Logits of Gaussians of one cell at points [L,2] in crop units: [1,L,cells,cells]."""
+    at = torch.arange(cells) + 0.5
+    across, down = (at - cells * points[:, 0, None]).square(), (at - cells * points[:, 1, None]).square()
+    return -0.5 * (across[:, None] + down[:, :, None])[None]
+
+
+def test_the_heat_is_to_be_a_small_bell_at_the_point() -> None:
+    points = torch.tensor([[0.4, 0.5], [0.6, 0.5], [0.5, 0.6], [0.45, 0.7], [0.55, 0.7], [0.31, 0.22]])
+    right = heat_loss(bells(points, 16), points[None])
+    assert abs(right) < 1e-5
+    nearly = heat_loss(bells(points + torch.tensor([1 / 16, 0]), 16), points[None])
+    assert nearly == pytest.approx(0.5, abs=0.01)  # half a squared distance in cells
+    wide = heat_loss(0.1 * bells(points, 16), points[None])
+    flat = heat_loss(torch.zeros(1, 6, 16, 16), points[None])
+    assert 0.1 < wide < flat
+    outside = torch.cat([points[:5], torch.tensor([[1.4, 0.2]])])
+    assert abs(heat_loss(bells(points, 16), outside[None])) < 1e-5
+
+
+def test_flat_heat_feels_where_it_should_be() -> None:
+    points = torch.full((1, 6, 2), 0.3)
+    logits = torch.zeros(1, 6, 8, 8, requires_grad=True)
+    heat_loss(logits, points).backward()
+    assert logits.grad is not None
+    assert (logits.grad.flatten(2).argmin(2) == 8 * 2 + 2).all()  # 0.3 of eight cells lies in the third
+    assert logits.grad[..., 2, 2].abs().min() > 0.005
+
+
+def test_the_heat_is_that_of_the_landmarks(make: Callable[..., FaceTask]) -> None:
+    reader = make("face").network
+    reading, logits = read_with_heat(reader, pictures(2, 32))
+    heat = logits.flatten(2).softmax(2).unflatten(2, logits.shape[2:])
+    torch.testing.assert_close(expectation(heat), reading.landmarks)
+    assert not reader.heat._forward_hooks
+
+
+class Knowing(FaceReader):
+    """Reads what the labels say, all points aside by a vector."""
+
+    def __init__(self, truth: Renders, aside: torch.Tensor) -> None:
+        names = sorted(truth.regions, key=lambda name: truth.regions[name])
+        super().__init__(
+            FaceReaderConfig(32, (8, 8, 8), ATTRIBUTES, (*FIVE, *truth.landmark_names), tuple(names))
+        )
+        self.truth, self.aside = truth, aside
+
+    def forward(self, image: torch.Tensor) -> FaceReading:
+        points = torch.cat([self.truth.five, self.truth.landmarks], 1) + self.aside
+        backgrounds = torch.zeros(len(image), len(self.config.regions), 8, 8)
+        backgrounds[:, self.truth.regions["background"]] = 1
+        return FaceReading(3 * face_attributes(self.truth) - 1, points, backgrounds)
+
+
+def test_figures_of_a_reader_that_knows(tiny_data: Path, tmp_path: Path) -> None:
+    truth = renders(tiny_data, "tiny-held-out")
+    exact = measure_faces(Knowing(truth, torch.zeros(2)), truth, tmp_path / "sheet.png")
+    assert exact.correlation == pytest.approx(1, abs=1e-4)
+    assert (exact.five_percent, exact.landmarks_percent) == (0, 0)
+    eyes = (truth.five[:, 1] - truth.five[:, 0]).norm(dim=1)
+    aside = torch.stack([0.1 * eyes, torch.zeros(len(eyes))], 1)[:, None]
+    moved = measure_faces(Knowing(truth, aside), truth, tmp_path / "sheet.png")
+    assert moved.five_percent == pytest.approx(10, rel=1e-3)
+    assert moved.landmarks_percent == pytest.approx(10, rel=1e-3)
+    shown = (truth.segmentation == truth.regions["background"]).float().mean()
+    occurring = len(truth.segmentation.unique())
+    assert moved.region_iou == pytest.approx(float(shown) / occurring, rel=1e-4)
 
 
 def test_measures() -> None:
@@ -274,6 +454,7 @@ def test_the_smoke_recipe_from_end_to_end(tiny_data: Path, tmp_path: Path) -> No
     assert face(x).attributes.shape == (2, len(ATTRIBUTES))
     assert face.distance(x, x.flip(0)) > 0
     assert identity.similarity(x, x).min() > 0.99
+    assert identity.config.normalised
     before = (folders[0] / WEIGHTS).read_bytes()
     assert train_features(SMOKE, tiny_data, tmp_path, "face", resume=False) == folders[:1]  # done: passed over
     assert (folders[0] / WEIGHTS).read_bytes() == before

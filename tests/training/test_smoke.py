@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
@@ -37,3 +38,9 @@ def test_every_stage_runs_on_real_renders(tmp_path: Path):
     before = last.read_bytes()
     run("-m", "engine", "train", "generator", "--resume", *where)  # done is done
     assert last.read_bytes() == before
+    run("-m", "engine", "train", "model", *where)
+    assert set(json.loads((tmp_path / "out" / "model" / "figures.json").read_text())) == {
+        "landmark_error",
+        "region_agreement",
+    }
+    assert (tmp_path / "out" / "model" / "model.safetensors").exists()

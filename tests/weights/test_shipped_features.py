@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 import torch
 
+from engine.evaluation.photographs import FacePhotograph, face_photograph, five_point_error, identity_margin
 from engine.faces.detect import FaceDetector
 from engine.paths import EMBEDDED_MODELS
-from engine.training.photographs import FacePhotograph, face_photograph, five_point_error, identity_margin
 from engine.weights.features import load_face_reader, load_identity_reader
 from tests.faces.references import PHOTOS, photograph
 
 FEATURES = EMBEDDED_MODELS / "features"
 CPU = torch.device("cpu")
 # Percent of the eye distance, from YuNet's points, which are off themselves (tests/faces/test_landmarks.py).
-LARGEST_ERROR = {"astronaut.png": 13.0, "grace_hopper.jpg": 8.0}
+LARGEST_ERROR = {"astronaut.png": 11.5, "grace_hopper.jpg": 9.0}
 LARGEST_FILES = 4_000_000  # bytes, both together
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image, ImageOps
 
-from engine.errors import NoFace
+from engine.errors import NoFace, PhotoUnreadable
 from engine.faces.crop import ffhq_crop
 from engine.faces.detect import FaceDetector
 from engine.networks.features import FaceReader
@@ -50,6 +52,15 @@ class IdentityMargin:
     nearest: float
 
 
+def read_pixels(path: Path) -> np.ndarray:
+    """A photograph file upright as [H,W,3] uint8 RGB. Raises `PhotoUnreadable`."""
+    try:
+        with Image.open(path) as image:
+            return np.array(ImageOps.exif_transpose(image).convert("RGB"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise PhotoUnreadable(f"{path} cannot be read: {error}.") from error
+
+
 def face_photograph(image: np.ndarray, detector: FaceDetector, size: int) -> FacePhotograph:
     """Find and cut the largest face of [H,W,3] uint8. Raises `NoFace`."""
     faces = detector.detect(image)
@@ -61,10 +72,15 @@ def face_photograph(image: np.ndarray, detector: FaceDetector, size: int) -> Fac
 
 
 @torch.no_grad()
-def five_point_error(reader: FaceReader, photograph: FacePhotograph) -> float:
-    """Mean distance of the reader's five points from the detector's, in percent of the eye distance."""
+def five_point_error(
+    reader: FaceReader, photograph: FacePhotograph, wanted: torch.Tensor | None = None
+) -> float:
+    """Mean distance of the reader's five points in percent of the eye distance from `wanted` [1,5,2] in crop units.
+
+    Without `wanted`, from the detector's.
+    """
     five = reader(photograph.crop).five
-    return float(100 * in_eye_distances(five, photograph.five).mean())
+    return float(100 * in_eye_distances(five, photograph.five if wanted is None else wanted).mean())
 
 
 @torch.no_grad()

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from engine.errors import NoFace
+from engine.errors import NoFace, PhotoUnreadable
+from engine.evaluation.photographs import (
+    FacePhotograph,
+    face_photograph,
+    five_point_error,
+    identity_margin,
+    read_pixels,
+)
 from engine.faces.detect import FaceDetector
 from engine.networks.features import FIVE, FaceReader, FaceReaderConfig, FaceReading
 from engine.networks.identity import IdentityReader, IdentityReaderConfig
 from engine.paths import EMBEDDED_MODELS
-from engine.training.photographs import FacePhotograph, face_photograph, five_point_error, identity_margin
 from tests.faces.references import PHOTOS, photograph
 
 SIZE = 64
@@ -64,12 +72,32 @@ def test_no_face_is_said(detector: FaceDetector) -> None:
         face_photograph(np.full((200, 200, 3), 128, np.uint8), detector, SIZE)
 
 
+def test_a_turned_photograph_is_read_upright(tmp_path: Path) -> None:
+    pixels = np.zeros((4, 6, 3), np.uint8)
+    pixels[0] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the first row is the right side
+    Image.fromarray(pixels).save(tmp_path / "turned.png", exif=exif)
+    upright = read_pixels(tmp_path / "turned.png")
+    assert upright.shape == (6, 4, 3)
+    assert (upright[:, -1] == 255).all()
+    assert (upright[:, :-1] == 0).all()
+
+
+def test_what_is_no_photograph_is_said(tmp_path: Path) -> None:
+    (tmp_path / "note.png").write_text("not a picture")
+    for name in ("note.png", "missing.png"):
+        with pytest.raises(PhotoUnreadable, match=name):
+            read_pixels(tmp_path / name)
+
+
 def test_the_error_is_in_percent_of_the_eye_distance(found: list[FacePhotograph]) -> None:
     five = found[0].five
     eyes = (five[0, 1] - five[0, 0]).norm()
     assert five_point_error(Answering(five), found[0]) == pytest.approx(0)
     aside = five + torch.stack([0.1 * eyes, torch.tensor(0.0)])
     assert five_point_error(Answering(aside), found[0]) == pytest.approx(10, rel=1e-4)
+    assert five_point_error(Answering(aside), found[0], aside) == pytest.approx(0)
 
 
 def test_the_margin_is_of_persons_not_of_crops(found: list[FacePhotograph]) -> None:
