@@ -34,6 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     "engine.faces": set(),
     "engine.weights": WEIGHTS,
     "engine.inversion": INVERSION,
+    "engine.blending": {"engine.faces"},
     "engine.editing": EDITING,
     "engine.training": {"engine.photo", *EDITING},
     "engine.evaluation": {"engine.training", *EDITING},

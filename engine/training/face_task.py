@@ -183,7 +183,11 @@ def measure_faces(reader: FaceReader, held_out: Renders, picture: Path) -> FaceF
 def read_with_heat(reader: FaceReader, image: torch.Tensor) -> tuple[FaceReading, torch.Tensor]:
     """What the reader reads, and the logits of its heat maps: [N,L,S/4,S/4]."""
     kept: list[torch.Tensor] = []
-    hook = reader.heat.register_forward_hook(lambda _module, _input, logits: kept.append(logits))
+
+    def keep(_module: torch.nn.Module, _inputs: tuple[torch.Tensor], logits: torch.Tensor) -> None:
+        kept.append(logits)
+
+    hook = reader.heat.register_forward_hook(keep)
     try:
         reading = reader(image)
     finally:

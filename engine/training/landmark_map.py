@@ -23,7 +23,7 @@ SHAPE = (
 COMPONENTS, WIDTH = 60, 256
 BATCH = 128
 HELD_OUT = 20  # one of so many samples
-RATE = Rate(first=2e-3, last=1e-5)
+RATE = Rate(first=2e-3, last=1e-5, warm_up=100)
 
 
 def draw_shapes(trained: Trained, count: int, seed: int) -> torch.Tensor:

@@ -63,8 +63,8 @@ def placed(measures: torch.Tensor) -> torch.Tensor:
         put(f"eye_{side}_outer", sign * EYES * 0.7, 0.0)
         put(f"nostril_{side}_1", sign * value["nose_width"] / 2, 0.2)
         put(f"lip_corner_{side}", sign * value["mouth_width"] / 2, 0.3)
-        for (jaw_right, jaw_left), measure in (((1, 15), "face_width"), ((5, 11), "jaw_width")):
-            put(f"jaw_{jaw_left if sign > 0 else jaw_right}", sign * value[measure] / 2, 0.25)
+        for (jaw_right, jaw_left), width in (((1, 15), value["face_width"]), ((5, 11), value["jaw_width"])):
+            put(f"jaw_{jaw_left if sign > 0 else jaw_right}", sign * width / 2, 0.25)
     put("jaw_8", 0.0, value["face_length"])
     put("nose_0", 0.0, 0.05)
     put("nose_4", 0.0, 0.05 + value["nose_length"])
