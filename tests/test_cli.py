@@ -213,12 +213,23 @@ def test_serve_when_one_runs(engine: LivingEngine) -> None:
     assert json.loads(said.stdout)["running"]
 
 
+@pytest.fixture
+def heeded_sigint() -> Iterator[None]:
+    """Children heed SIGINT, also where the tests run in the background of a shell, which has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeded_sigint")
 def test_interrupted(engine: LivingEngine, photo: Path, tmp_path: Path) -> None:
     command = [sys.executable, str(ROOT / "engine"), "edit", str(photo), "--set", "seconds=10", "-o", "out.png"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_until(lambda: any(job["state"] == "running" for job in engine.client.status()["jobs"]))
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=10)
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        wait_until(lambda: any(job["state"] == "running" for job in engine.client.status()["jobs"]))
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=10)
     assert process.returncode == 130
     assert out == ""
     assert "Traceback" not in err
