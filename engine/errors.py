@@ -9,6 +9,15 @@
     ├── UnknownDirection           unknown_direction   the model has no direction of that name
     ├── UnknownModel               unknown_model       no model of that name is installed
     ├── ModelDamaged               model_damaged       its files do not hold what they promise
+    ├── ModelNotUsable             model_not_usable    installed and whole, but the engine cannot edit with it yet
+    ├── ImportRefused              import_refused      files that a user brings; nothing was installed
+    │   ├── FileUnreadable         file_unreadable     missing, empty, a folder, a link, no permission
+    │   ├── FileDamaged            file_damaged        cut, or lengths and checksums that do not fit
+    │   ├── FileUnsafe             file_unsafe         it would run code, or exhaust the machine
+    │   ├── FileUnsupported        file_unsupported    harmless, but nothing that we can use; says why
+    │   └── TensorUnfit            tensor_unfit        names the tensor that does not fit
+    ├── DownloadFailed             download_failed     no address gave the file that was expected
+    ├── LicenceNotAccepted         licence_not_accepted  nothing was downloaded
     ├── InversionError
     │   ├── InversionDamaged       inversion_damaged   a file, parasite or cache entry that lies
     │   └── InversionMissing       inversion_missing   not in the cache
@@ -79,6 +88,56 @@ class UnknownModel(LikenessError):
 
 class ModelDamaged(LikenessError):
     code = "model_damaged"
+
+
+class ModelNotUsable(LikenessError):
+    code = "model_not_usable"
+
+
+class ImportRefused(LikenessError):
+    code = "import_refused"
+
+
+class FileUnreadable(ImportRefused):
+    code = "file_unreadable"
+
+
+class FileDamaged(ImportRefused):
+    code = "file_damaged"
+
+    def __init__(
+        self,
+        sentence: str,
+        remedy: str = "Fetch the file again from its publisher, and compare its size and checksum with what is said there.",
+    ) -> None:
+        super().__init__(sentence, remedy)
+
+
+class FileUnsafe(ImportRefused):
+    code = "file_unsafe"
+
+    def __init__(
+        self,
+        sentence: str,
+        remedy: str = "Do not use this file; get it from its publisher, or ask for it as safetensors.",
+    ) -> None:
+        super().__init__(sentence, remedy)
+
+
+class FileUnsupported(ImportRefused):
+    code = "file_unsupported"
+
+
+class TensorUnfit(ImportRefused):
+    code = "tensor_unfit"
+
+
+class DownloadFailed(LikenessError):
+    code = "download_failed"
+
+
+class LicenceNotAccepted(LikenessError):
+    code = "licence_not_accepted"
 
 
 class InversionError(LikenessError):

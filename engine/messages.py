@@ -82,6 +82,19 @@ class EditRequest(Message):
     preview: Annotated[int, Field(ge=16, le=8192)] | None = None
 
 
+class RestoreRequest(Message):
+    """Fill a region of the picture's faces from what is left of them.
+
+    `region` is a picture (Y u8) of the same size: 0 = sound, all else is to be filled, 255 = shows wholly.
+    """
+
+    kind: Literal["restore"] = "restore"
+    picture: PictureId
+    region: PictureId
+    refine_steps: Annotated[int, Field(ge=0, le=5000)] | None = None
+    model: ModelName | None = None
+
+
 class DialogRequest(Message):
     """Open a dialog. What the person accepts there is run as an `edit` (or `invert`) within this job."""
 
@@ -97,8 +110,9 @@ class DialogRequest(Message):
     environment: Annotated[dict[str, Annotated[str, Field(max_length=4096)]], Field(max_length=40)] = {}
 
 
-WorkRequest = Annotated[DetectRequest | InvertRequest | EditRequest, Field(discriminator="kind")]
-JobRequest = Annotated[DetectRequest | InvertRequest | EditRequest | DialogRequest, Field(discriminator="kind")]
+Work = DetectRequest | InvertRequest | EditRequest | RestoreRequest
+WorkRequest = Annotated[Work, Field(discriminator="kind")]
+JobRequest = Annotated[Work | DialogRequest, Field(discriminator="kind")]
 
 
 class DialogAnswer(Message):
@@ -161,7 +175,31 @@ class EditResult(Message):
     faces: list[FaceResult]
 
 
-WorkResult = Annotated[DetectResult | InvertResult | EditResult, Field(discriminator="kind")]
+class RestoredFace(Message):
+    """A face that the region touches. `hidden` is the share of the face that the region covers."""
+
+    number: int
+    box: tuple[float, float, float, float]
+    landmark_error: float
+    hidden: float
+
+
+class RestoreResult(Message):
+    """What fills the region: `layer` (the format that was sent) and `layer_mask`, which is the region, over `rect`.
+
+    `warning` is a sentence where the result may look wrong, else empty.
+    """
+
+    kind: Literal["restore"] = "restore"
+    model: str
+    rect: Rect
+    layer: Picture
+    layer_mask: Picture
+    faces: list[RestoredFace]
+    warning: str = ""
+
+
+WorkResult = Annotated[DetectResult | InvertResult | EditResult | RestoreResult, Field(discriminator="kind")]
 
 
 class DirectionInfo(Message):

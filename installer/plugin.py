@@ -12,7 +12,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent
 SOURCE = REPOSITORY / "plugin" / "likeness"
 NAME = "likeness"
-PROCEDURES = ("plug-in-likeness-invert", "plug-in-likeness-edit")
+PROCEDURES = ("plug-in-likeness-invert", "plug-in-likeness-edit", "plug-in-likeness-restore")
 LOCATION = "location.json"
 
 

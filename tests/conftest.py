@@ -36,6 +36,22 @@ class LivingEngine:
     client: Client
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several processes a module's tests stay together, and those in GIMP as well: they share its profile."""
+    for item in items:
+        folder = item.path.parent.name
+        item.add_marker(pytest.mark.xdist_group("gimp" if folder == "gimp" else str(item.path)))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    yield  # pytest's own summary first
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if "/gimp/" in report.nodeid]
+    if skipped:
+        terminalreporter.section("GIMP", red=True, bold=True)
+        terminalreporter.line(f"Tests in a real GIMP 3 did NOT run: {skipped[0].longrepr[2]}")
+
+
 @pytest.fixture
 def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     """A private LIKENESS_HOME with a short path (unix sockets have a limit), set in the environment.

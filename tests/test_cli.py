@@ -73,6 +73,8 @@ def run_json(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[in
         ["edit", "photo.png", "-o", "out.png", "--set", "=1"],
         ["invert", "photo.png", "-o", "out", "--face", "-1"],
         ["invert", "photo.png", "-o", "out", "--refine-steps", "1.5"],
+        ["restore", "photo.png", "-o", "out.png"],
+        ["restore", "photo.png", "--region", "mask.png"],
         ["dialog", "paint", "photo.png"],
     ],
 )
@@ -131,6 +133,34 @@ def test_warnings_are_said(
     assert data["notes"] == ["The face fits badly."]
     assert data["faces"][0]["warning"] == "The face fits badly."
     assert run_json(capsys, *edit, "age=1")[1]["notes"] == []
+
+
+def test_restore(engine: LivingEngine, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mask, output = tmp_path / "mask.png", tmp_path / "out.png"
+    region = np.zeros((40, 30), np.uint8)
+    region[5:9, 3:7] = 255
+    Image.fromarray(region).save(mask)
+    restore = ("restore", photo, "--region", mask, "-o", output)
+    code, data = run_json(capsys, *restore)
+    assert code == 0
+    assert data.keys() == {"written", "model", "rect", "faces", "seconds", "notes"}
+    assert (data["written"], data["notes"]) == ([str(output)], [])
+    before, after = np.asarray(Image.open(photo)), np.asarray(Image.open(output))
+    assert np.array_equal(after[region > 0], 255 - before[region > 0])
+    assert np.array_equal(after[region == 0], before[region == 0])
+    Image.fromarray(region // 2).save(mask)
+    assert run(capsys, *restore)[1].endswith(f"Written: {output}\nSome of it is smooth.\n")
+
+
+def test_a_region_of_another_size_starts_no_engine(
+    home: Home, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mask = tmp_path / "mask.png"
+    Image.new("L", (30, 41)).save(mask)
+    code, data = run_json(capsys, "restore", photo, "--region", mask, "-o", tmp_path / "out.png")
+    assert (code, data["error"]["code"]) == (1, "bad_request")
+    assert "30 × 41 pixels, the photograph 30 × 40" in data["error"]["sentence"]
+    assert not home.connection_file.exists()
 
 
 def test_unknown_direction(

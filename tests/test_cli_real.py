@@ -76,6 +76,24 @@ def test_edit_changes_the_face_and_nothing_else(likeness: Likeness, tmp_path: Pa
     assert first.read_bytes() == second.read_bytes()  # the same call, the same bytes
 
 
+def test_restore_fills_the_region_and_nothing_else(likeness: Likeness, tmp_path: Path) -> None:
+    before = pixels(ASTRONAUT)
+    region = np.zeros(before.shape[:2], bool)
+    region[92:110, 191:215] = True  # an eye
+    damaged, mask = tmp_path / "damaged.png", tmp_path / "mask.png"
+    Image.fromarray(np.where(region[..., None], 255, before).astype(np.uint8)).save(damaged)
+    Image.fromarray(region).save(mask)
+    first, second = tmp_path / "a.png", tmp_path / "b.png"
+    restore = ("restore", damaged, "--region", mask, "--refine-steps", 2, "-o")
+    data = likeness(*restore, first)
+    likeness(*restore, second)
+    after = pixels(first)
+    np.testing.assert_array_equal(after[~region], before[~region])
+    assert abs(after - before)[region].mean() < 40 < abs(255 - before)[region].mean()
+    assert data["rect"] == [191, 92, 24, 18]
+    assert first.read_bytes() == second.read_bytes()
+
+
 @pytest.mark.parametrize("photo", [ASTRONAUT, HOPPER])
 def test_no_strength_no_change(likeness: Likeness, tmp_path: Path, photo: Path) -> None:
     output = tmp_path / f"out{photo.suffix}"

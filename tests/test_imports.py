@@ -18,7 +18,7 @@ NETWORKS = {"engine.networks"}
 FACES = {"engine.faces"}
 WEIGHTS = {"engine.weights", *NETWORKS, *SHARED}
 INVERSION = {"engine.inversion", *WEIGHTS, *FACES}
-EDITING = {"engine.editing", *INVERSION}
+EDITING = {"engine.editing", "engine.blending", *INVERSION}
 CLIENT = {"plugin.likeness"}
 
 # Who (the longest name that fits) may import what of ours; `engine.errors` and one's own package always.

@@ -38,6 +38,15 @@ def _add_work(commands: argparse._SubParsersAction) -> None:
     edit.add_argument("--set", type=_edit, action="append", required=True, metavar="NAME=NUMBER", dest="edits")
     edit.add_argument("-o", "--output", type=Path, metavar="OUT", required=True, help="the picture to write")
 
+    restore = _command(commands, "restore", "photographs.restore", "fill damage in faces from what is left")
+    restore.add_argument("photo", type=Path, metavar="PHOTO")
+    restore.add_argument(
+        "--region", type=Path, metavar="MASK", required=True, help="as large as the photograph; white is filled"
+    )
+    restore.add_argument("-o", "--output", type=Path, metavar="OUT", required=True, help="the picture to write")
+    restore.add_argument("--refine-steps", type=_count, metavar="N", help="steps of an inversion")
+    restore.add_argument("--model", metavar="NAME", help="default: the embedded one")
+
     dialog = _command(commands, "dialog", "photographs.dialog", "open the same window as in GIMP on a file")
     dialog.add_argument("window", choices=("invert", "edit"))
     _add_photo(dialog)
@@ -54,7 +63,9 @@ def _add_control(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_models(commands: argparse._SubParsersAction) -> None:
-    description = "bring your own StyleGAN2: import checkpoints, list, verify and remove models"
+    description = (
+        "bring your own StyleGAN2: import or download checkpoints, look after models and their directions"
+    )
     models = commands.add_parser("models", help=description, description=description)
     actions = models.add_subparsers(title="actions", required=True, metavar="ACTION")
     bring = _command(
@@ -64,26 +75,75 @@ def _add_models(commands: argparse._SubParsersAction) -> None:
         "files", type=Path, nargs="+", metavar="FILE", help="generator, encoder, SAMM, directions"
     )
     bring.add_argument("--name", required=True, metavar="NAME", help="what the model will be called")
-    _command(actions, "list", "models.list_", "the models that are installed")
+    listed = _command(actions, "list", "models.list_", "the models that are installed")
+    listed.add_argument("--all", action="store_true", help="those that can be downloaded, too")
+    fetch = _command(actions, "download", "models.download", "fetch a model of the catalogue and import it")
+    fetch.add_argument("name", metavar="NAME", help="as `models list --all` says")
+    fetch.add_argument("--as", dest="as_", metavar="NAME", help="what the model will be called")
+    fetch.add_argument("--accept-licence", action="store_true", help="you have read its terms and accept them")
+    export = _command(actions, "export", "models.export", "write a model as one safetensors file")
+    export.add_argument("name", metavar="NAME")
+    export.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
+    _add_model_directions(actions)
     verify = _command(actions, "verify", "models.verify", "whether models are still what was installed")
     verify.add_argument("name", nargs="?", metavar="NAME", help="default: all")
     remove = _command(actions, "remove", "models.remove", "delete an imported model")
     remove.add_argument("name", metavar="NAME")
 
 
+def _add_model_directions(actions: argparse._SubParsersAction) -> None:
+    directions = _command(
+        actions, "directions", "models.directions", "discover a model's edit directions, name, flip, hide them"
+    )
+    directions.add_argument("name", metavar="NAME", help="of the model")
+    directions.add_argument(
+        "--discover", choices=("sefa", "pca", "both"), help="find directions, and label them"
+    )
+    directions.add_argument("--count", type=_positive, default=10, metavar="N", help="of each method (10)")
+    for option, what in (("flip", "turn it round"), ("hide", "do not offer it"), ("show", "offer it again")):
+        directions.add_argument(f"--{option}", action="append", default=[], metavar="DIRECTION", help=what)
+    directions.add_argument(
+        "--scale", type=_edit, action="append", default=[], metavar="DIRECTION=NUMBER", help="make steps longer"
+    )
+    directions.add_argument("--rename", type=_renaming, action="append", default=[], metavar="OLD=NEW")
+    directions.add_argument("--strips", type=Path, metavar="DIR", help="write preview strips, PNG")
+
+
 def _add_training(commands: argparse._SubParsersAction) -> None:
     train = _command(commands, "train", "train.train", "train the embedded default's networks on renders")
-    train.add_argument("what", choices=("generator", "features", "model"))
+    train.add_argument("what", choices=("generator", "features", "model", "encoder", "samm", "decomposer"))
     train.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    train.add_argument(
+        "--photographs",
+        type=Path,
+        metavar="DIR",
+        help="for samm: a folder of your photographs, to learn from as well",
+    )
     evaluate = _command(commands, "evaluate", "train.evaluate", "measure trained networks")
-    evaluate.add_argument("what", choices=("generator", "directions", "features"))
+    evaluate.add_argument("what", choices=("generator", "directions", "features", "decomposition"))
     evaluate.add_argument(
         "--photographs", type=Path, nargs="+", metavar="FILE", help="for features: of one person each"
     )
     evaluate.add_argument(
         "--samples", type=_positive, default=64, metavar="N", help="faces drawn at random (64)"
     )
+    evaluate.add_argument(
+        "--limit", type=_positive, metavar="N", help="for decomposition: so many compositions, not all"
+    )
+    evaluate.add_argument(
+        "--seed",
+        type=_count,
+        default=0,
+        metavar="S",
+        help="for decomposition: which of them choose thresholds (0)",
+    )
     for command in (train, evaluate):
+        command.add_argument(
+            "--model",
+            metavar="NAME",
+            help="for encoder, samm, decomposer, decomposition: an installed model; default: the one in OUTPUT/model, "
+            "else the embedded one",
+        )
         command.add_argument("--recipe", type=Path, default=RECIPES / "default.toml", metavar="TOML")
         command.add_argument(
             "--data", type=Path, default=Path("build/renders"), metavar="DIR", help="where the renders are"
@@ -143,3 +203,11 @@ def _edit(text: str) -> tuple[str, float]:
     if not name or not equals or not math.isfinite(strength):
         raise argparse.ArgumentTypeError(f"“{text}” is not of the form NAME=NUMBER, such as smile=1.0")
     return name, strength
+
+
+def _renaming(text: str) -> tuple[str, str]:
+    """`old=new`."""
+    old, equals, new = text.partition("=")
+    if not (old and equals and new):
+        raise argparse.ArgumentTypeError(f"“{text}” is not of the form OLD=NEW")
+    return old, new

@@ -16,7 +16,7 @@ from engine import compose
 from engine.cli.control import running_engine
 from engine.cli.report import Outcome, Silence, reporter
 from engine.errors import BadRequest, UnknownDirection
-from engine.messages import BYTES_PER_PIXEL, FaceResult
+from engine.messages import BYTES_PER_PIXEL, FaceResult, RestoreResult
 from engine.photo import SUFFIXES, Photo, load_photo, save_photo
 from engine.service.dialogs import of_the_desktop
 from plugin.likeness.client import Client
@@ -55,6 +55,38 @@ def edit(options: argparse.Namespace) -> Outcome:
     edits = dict(options.edits)
     run = _run(photo, {"kind": "edit", "edits": edits} | _choices(options), options)
     return _write_edited(run, options.output)
+
+
+def restore(options: argparse.Namespace) -> Outcome:
+    """Write the photograph with a region of its faces filled."""
+    photo = load_photo(options.photo)
+    region = _region(load_photo(options.region), photo)
+    _check_output(options.output, options.photo)
+    began = time.monotonic()
+    progress = reporter(options.json)
+    try:
+        client = running_engine(progress)
+        height, width = region.shape
+        request = {
+            "kind": "restore",
+            "picture": _send(client, photo),
+            "region": client.send_picture(width, height, "Y u8", region.tobytes())["id"],
+            "refine_steps": options.refine_steps,
+            "model": options.model,
+        }
+        result = RestoreResult.model_validate(client.run(request, progress.event))
+    finally:
+        progress.close()
+    layer, layer_mask = (_fetched(client, picture.id) for picture in (result.layer, result.layer_mask))
+    save_photo(photo, compose.over(photo.pixels, layer, layer_mask, result.rect), options.output)
+    seconds = time.monotonic() - began
+    notes = [*photo.notes, *([result.warning] if result.warning else [])]
+    data = result.model_dump(mode="json", include={"model", "rect", "faces"}) | {
+        "written": [str(options.output.absolute())],
+        "seconds": round(seconds, 3),
+        "notes": notes,
+    }
+    return Outcome(data, "\n".join([f"Restored, {seconds:.1f} s. Written: {options.output}", *notes]))
 
 
 def dialog(options: argparse.Namespace) -> Outcome:
@@ -171,6 +203,17 @@ def _outcome(run: _Run, written: list[Path]) -> Outcome:
     faces = "1 face" if len(run.faces) == 1 else f"{len(run.faces)} faces"
     names = ", ".join(str(path) for path in written)
     return Outcome(data, "\n".join([f"{faces}, {run.seconds:.1f} s. Written: {names}", *notes]))
+
+
+def _region(drawn: Photo, photo: Photo) -> np.ndarray:
+    """[H,W] uint8 of a picture in grey. Raises `BadRequest` when it is not as large as the photograph."""
+    if drawn.pixels.shape != photo.pixels.shape:
+        (height, width, _), (rows, columns, _) = photo.pixels.shape, drawn.pixels.shape
+        raise BadRequest(
+            f"The region has {columns} × {rows} pixels, the photograph {width} × {height}.",
+            "Draw it on a copy of the photograph: black, and white where it is damaged.",
+        )
+    return np.ascontiguousarray(drawn.pixels.max(-1))
 
 
 def _make_folder(folder: Path) -> None:

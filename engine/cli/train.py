@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import argparse
 import os
+from functools import partial
 
 from engine.cli.report import Outcome
+from engine.errors import BadRequest
+
+_OF_A_MODEL = ("encoder", "samm", "decomposer", "decomposition")
 
 
 def train(options: argparse.Namespace) -> Outcome:
     """Run the stages of a recipe that are not done yet."""
-    from engine.training import stages  # torch only where it is needed
+    _check_model(options)
+    if options.photographs and options.what != "samm":
+        raise BadRequest(f"--photographs is not for {options.what}.", "Leave it out, or train samm.")
+    from engine.training import inversion_stages, stages  # torch only where it is needed
 
     train_it = {
         "generator": stages.train_generator,
         "features": stages.train_features,
         "model": stages.train_model,
+        "encoder": partial(inversion_stages.train_encoder, model=options.model),
+        "samm": partial(inversion_stages.train_samm, model=options.model, photographs=options.photographs),
+        "decomposer": partial(inversion_stages.train_decomposer, model=options.model),
     }[options.what]
     done = train_it(options.recipe, options.data, options.output, options.stage, options.resume)
     folders = [str(folder) for folder in done]
@@ -25,12 +35,22 @@ def train(options: argparse.Namespace) -> Outcome:
 
 def evaluate(options: argparse.Namespace) -> Outcome:
     """Measure what training left."""
+    _check_model(options)
     measure = {
         "generator": _evaluate_generator,
         "directions": _evaluate_directions,
         "features": _evaluate_features,
+        "decomposition": _evaluate_decomposition,
     }[options.what]
     return measure(options)
+
+
+def _check_model(options: argparse.Namespace) -> None:
+    """Raises `BadRequest` where a model is named that what is asked for has no use for."""
+    if options.model and options.what not in _OF_A_MODEL:
+        raise BadRequest(
+            f"--model is not for {options.what}.", f"Leave it out; it is for {', '.join(_OF_A_MODEL)}."
+        )
 
 
 def _evaluate_generator(options: argparse.Namespace) -> Outcome:
@@ -44,9 +64,8 @@ def _evaluate_generator(options: argparse.Namespace) -> Outcome:
     recipe, stage = generator_stage(options.recipe, options.stage)
     folder = options.output / "generator" / stage.name
     held_out = renders_of(recipe, stage.held_out, options.data)
-    figures = asdict(measure(folder / WEIGHTS, held_out, folder / "evaluation", options.samples))
-    lines = [f"{name}: {value:.4g}" for name, value in figures.items()]
-    return Outcome(figures, "\n".join([*lines, f"Pictures: {folder / 'evaluation'}"]))
+    figures = measure(folder / WEIGHTS, held_out, folder / "evaluation", options.samples)
+    return Outcome(asdict(figures), f"{figures.markdown()}\n\nPictures: {folder / 'evaluation'}")
 
 
 def _evaluate_directions(options: argparse.Namespace) -> Outcome:
@@ -70,4 +89,14 @@ def _evaluate_features(options: argparse.Namespace) -> Outcome:
 
     photographs = options.photographs or photographs_of_the_repository()
     report, folder = evaluate_features(options.recipe, options.data, options.output, options.stage, photographs)
+    return Outcome(report.as_json(), f"{report.markdown()}\n\nPictures: {folder}")
+
+
+def _evaluate_decomposition(options: argparse.Namespace) -> Outcome:
+    """Measure encoder, SAMM and decomposer on held-out compositions, against thresholds."""
+    from engine.evaluation.decomposition import evaluate_decomposition
+
+    report, folder = evaluate_decomposition(
+        options.recipe, options.data, options.output, options.model, options.seed, options.limit
+    )
     return Outcome(report.as_json(), f"{report.markdown()}\n\nPictures: {folder}")

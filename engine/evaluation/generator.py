@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from engine.errors import BadRequest
-from engine.evaluation.judge import AGES, YEARS
+from engine.evaluation.judge import AGES, GROUPS, YEARS
 from engine.faces.detect import FaceDetector
 from engine.paths import EMBEDDED_MODELS
 from engine.training.losses import FACE, fine_detail, psnr
@@ -20,6 +20,21 @@ from engine.training.sheets import write_sheet
 from engine.training.trained import load_trained
 
 _WORST = 32
+_MELANIN = (0.25, 0.5)  # of the renderer's parameter `mel`, where light, medium and dark skin part
+
+
+@dataclass(frozen=True)
+class GroupFigures:
+    """The twins of some of the held-out renders.
+
+    Attributes:
+        found: how many of them the detector sees.
+    """
+
+    held_out: int
+    psnr_face: float
+    fine_detail: float
+    found: int
 
 
 @dataclass(frozen=True)
@@ -30,6 +45,7 @@ class Figures:
         psnr, psnr_face: dB, over all pixels and over the face.
         fine_detail: energy of fine detail as a share of the renders'.
         found: of `samples` faces drawn at random, how many the detector sees.
+        groups: the same of whom the model is to serve: by skin tone, age and presentation.
     """
 
     resolution: int
@@ -39,6 +55,20 @@ class Figures:
     fine_detail: float
     found: int
     samples: int
+    groups: dict[str, GroupFigures]
+
+    def markdown(self) -> str:
+        """For people."""
+        lines = [
+            f"{self.resolution} px, {self.held_out} held-out renders: {self.psnr:.2f} dB, {self.psnr_face:.2f} dB in the "
+            f"face, fine detail {self.fine_detail:.2f}. Faces found in {self.found} of {self.samples} samples.",
+            "\n| | held out | dB in the face | fine detail | found |\n|---|---|---|---|---|",
+        ]
+        rows = [
+            f"| {name} | {one.held_out} | {one.psnr_face:.2f} | {one.fine_detail:.2f} | {one.found} |"
+            for name, one in self.groups.items()
+        ]
+        return "\n".join([*lines, *rows])
 
 
 def evaluate(weights: Path, held_out: Renders, output: Path, count: int = 64, seed: int = 1) -> Figures:
@@ -64,11 +94,35 @@ def evaluate(weights: Path, held_out: Renders, output: Path, count: int = 64, se
     write_sheet(output / "worst.png", x[worst], y[worst])
     samples = trained.faces(trained.draw(count, seed))
     write_sheet(output / "samples.png", samples)
-    figures = Figures(
-        resolution, len(x), psnr(y, x), psnr(y, x, face), fine_detail(y, x), sum(map(_is_found, samples)), count
-    )
+    seen = torch.tensor([_is_found(image) for image in y])
+    groups = {
+        name: GroupFigures(
+            int(chosen.sum()),
+            psnr(y[chosen], x[chosen], face[chosen]),
+            fine_detail(y[chosen], x[chosen]),
+            int(seen[chosen].sum()),
+        )
+        for name, chosen in groups_of(held_out).items()
+        if chosen.any()
+    }
+    found = sum(map(_is_found, samples))
+    figures = Figures(resolution, len(x), psnr(y, x), psnr(y, x, face), fine_detail(y, x), found, count, groups)
     (output / "figures.json").write_text(json.dumps(asdict(figures), indent=1) + "\n", "utf-8")
     return figures
+
+
+def groups_of(renders: Renders) -> dict[str, torch.Tensor]:
+    """Which renders [N] belong to whom: by skin tone, by age in years, by presentation."""
+    melanin, age, male = renders.columns("mel", "age", "male").T
+    years = torch.from_numpy(np.interp(age.numpy(), AGES, YEARS))
+    light, dark = _MELANIN
+    groups = {
+        "light skin": melanin < light,
+        "medium skin": (melanin >= light) & (melanin < dark),
+        "dark skin": melanin >= dark,
+    }
+    groups |= {f"{low}–{high} years": (years >= low) & (years < high) for low, high in GROUPS}
+    return groups | {"feminine": male <= 0.5, "masculine": male > 0.5}
 
 
 def at_age(renders: Renders, years: float) -> torch.Tensor:

@@ -12,7 +12,7 @@ from engine.faces.detect import Face
 from engine.faces.landmarks import FaceMesh
 from engine.inversion.align import alignment_flow, landmark_error
 from engine.inversion.fields import resize, warp
-from engine.inversion.mask import invertibility_mask
+from engine.inversion.mask import NOWHERE, invertibility_mask
 from engine.inversion.refine import refine
 from engine.inversion.types import CROP_SIZE, Inversion
 from engine.weights.store import FaceModel
@@ -40,18 +40,23 @@ def invert(
     face: Face,
     refine_steps: int,
     report: Report,
+    region: torch.Tensor = NOWHERE,
 ) -> Inversion:
-    """Invert one crop [512,512,3]. Deterministic. `report` is told the fraction done and may raise to stop."""
+    """Invert one crop [512,512,3]. Deterministic. `report` is told the fraction done and may raise to stop.
+
+    Where `region` [1,1,S,S] of the crop is 1, the crop is to hold something neutral and is not looked at. The id says
+    nothing of the region: such an inversion does not belong into the cache.
+    """
     photo = crop_tensor(crop)
     with torch.no_grad():
         landmarks = mesh.landmarks(photo)[0]
-    fit = refine(model, photo, landmarks, refine_steps, report)
+    fit = refine(model, photo, landmarks, refine_steps, report, region)
     with torch.no_grad():
         generated = model.generate(fit.c)
         generated_landmarks = mesh.landmarks(generated)[0]
         flow = alignment_flow(landmarks, generated_landmarks)
         aligned = warp(resize(generated, flow.shape[-1]), flow)
-        mask = invertibility_mask(photo, aligned, landmarks)
+        mask = invertibility_mask(photo, aligned, landmarks, region)
         error = landmark_error(landmarks, mesh.landmarks(aligned)[0])
         w_plus = model.generator.broadcast(model.latent(fit.c))[0]
     return Inversion(

@@ -9,6 +9,8 @@ its folds), must differ more before it counts. Where edges run across the bridge
 there are glasses: out-of-domain as a whole, with the eyes behind them. Beyond the face's hull everything is
 out-of-domain; between the face's outline and the hull's, where background begins, the mask is carried over from the
 face beside it.
+
+What lies in a region to restore is not known: it has no say, and the mask there is carried over from beside it.
 """
 
 from __future__ import annotations
@@ -25,32 +27,40 @@ STRUCTURE_BLUR, STRUCTURE_STEP = 0.007, (1.9, 3.4)
 COLOUR_TOLERANCE, STRUCTURE_TOLERANCE = 2.0, 3.0  # of features
 EYEWEAR_STEP = (0.04, 0.12)  # share of the bridge that is covered by edges
 LEAST_SPREAD = 0.03
+NOWHERE = torch.zeros(1, 1, 1, 1)  # a region of nothing
+CARRIED = 0.05  # how far the mask is carried over into a region, crop units
 GAP = 0.02  # gaps narrower than this between out-of-domain parts are closed, crop units
 
 
-def invertibility_mask(crop: torch.Tensor, aligned: torch.Tensor, landmarks: torch.Tensor) -> torch.Tensor:
+def invertibility_mask(
+    crop: torch.Tensor, aligned: torch.Tensor, landmarks: torch.Tensor, region: torch.Tensor = NOWHERE
+) -> torch.Tensor:
     """The mask [1,1,256,256].
 
     Args:
         crop: [1,3,R,R] the photograph, in [-1,1].
         aligned: [1,3,R,R] G(w), warped by the alignment flow.
         landmarks: [468,2] of the photograph.
+        region: [1,1,S,S] of the crop, 1 where the photograph is not to be looked at.
     """
     photo, made = resize(crop, SIZE), resize(aligned.clamp(-1, 1), SIZE)
     outline = oval(landmarks)
     inside = polygon(outline.mean(0) + (outline - outline.mean(0)) * 0.97, SIZE)
     common = features(landmarks, SIZE)
+    seen = 1 - resize(region, SIZE)
+    known = inside * seen
 
-    difference = photo - made
-    difference = difference - _smooth_within(difference, inside, LIGHT)
-    colour = blur(difference, COLOUR_BLUR).square().sum(1, keepdim=True).sqrt()
-    colour = _in_spreads(colour, inside) / (1 + (COLOUR_TOLERANCE - 1) * common)
+    difference = (photo - made) * seen
+    difference = difference - _smooth_within(difference, known, LIGHT)
+    colour = blur(difference * seen, COLOUR_BLUR).square().sum(1, keepdim=True).sqrt()
+    colour = _in_spreads(colour, known) / (1 + (COLOUR_TOLERANCE - 1) * common)
     edges = (_gradient(blur(photo, 0.003)) - 1.5 * _gradient(made)).clamp(min=0)
-    structure = blur(edges + 0.3 * _gradient(blur(photo, 0.003)), STRUCTURE_BLUR)
-    structure = _in_spreads(structure, inside)
+    structure = blur((edges + 0.3 * _gradient(blur(photo, 0.003))) * seen, STRUCTURE_BLUR)
+    structure = _in_spreads(structure, known)
     eyewear = _eyewear(_step(structure, STRUCTURE_STEP), landmarks)
     structure = structure / (1 + (STRUCTURE_TOLERANCE - 1) * common)
     found = torch.maximum(_step(colour, COLOUR_STEP), _step(structure, STRUCTURE_STEP)) * inside
+    found = found * seen + _smooth_within(found * seen, known, CARRIED) * (1 - seen)
 
     found = torch.maximum(blur(_eroded(_dilated(found, GAP), GAP / 2), 0.006), eyewear)
     carried = _smooth_within(found * inside, inside, 0.02)

@@ -4,6 +4,8 @@ Two parts. `fit_shape` finds the shape from landmarks alone, by Gauss-Newton thr
 is made. `refine` then optimises all of c through the generator, so that low-resolution colour agrees as well (light,
 skin, hair), the shape held by its landmarks and everything by the prior. c stays on the generator's manifold, so
 directions keep their meaning (../../models/default/README.md).
+
+A region to restore is left out: colours in it do not count, and its landmarks, which the mesh can only guess, hardly.
 """
 
 from __future__ import annotations
@@ -16,8 +18,9 @@ import torch
 import torch.nn.functional as F
 
 from engine.faces import mesh_points
-from engine.inversion.fields import resize
+from engine.inversion.fields import resize, sample
 from engine.inversion.hull import face_hull
+from engine.inversion.mask import NOWHERE
 from engine.weights.store import FaceModel
 
 SHAPE_ERROR = 0.008  # what a landmark may be off, crop units: weighs the landmarks against the prior
@@ -25,6 +28,7 @@ SHAPE_STEPS = 12
 LEARNING_RATE = 0.05
 COLOUR_SIZE = 32  # px at which colours are compared
 COLOUR_WEIGHT = 60.0
+GUESSED = 0.1  # how much a landmark in a region counts
 SURROUND = 0.04  # how much the surroundings of the face count in colour
 
 Report = Callable[[float], None]
@@ -38,8 +42,8 @@ class Fit:
     losses: tuple[float, ...]
 
 
-def landmark_weights() -> torch.Tensor:
-    """How much each of the 468 points counts [468]: mouth, eyes and brows most, mean 1."""
+def landmark_weights(landmarks: torch.Tensor, region: torch.Tensor) -> torch.Tensor:
+    """How much each landmark [468,2] counts [468]: mouth, eyes and brows most, mean 1; in the region hardly."""
     weights = torch.ones(468)
     for part, weight in (
         (mesh_points.OUTER_LIPS + mesh_points.INNER_LIPS, 4.0),
@@ -47,14 +51,18 @@ def landmark_weights() -> torch.Tensor:
         (mesh_points.IMAGE_LEFT_BROW + mesh_points.IMAGE_RIGHT_BROW, 2.0),
     ):
         weights[list(part)] = weight
-    return weights / weights.mean()
+    hidden = sample(region, landmarks.T[None, :, None])[0, 0, 0]
+    return weights / weights.mean() * (1 - (1 - GUESSED) * hidden)
 
 
-def fit_shape(model: FaceModel, landmarks: torch.Tensor) -> torch.Tensor:
-    """c [1,P] of a face with these landmarks [468,2], as probable as can be (Gauss-Newton on a Gaussian prior)."""
+def fit_shape(model: FaceModel, landmarks: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """c [1,P] of a face with these landmarks [468,2], weighted by [468], as probable as can be.
+
+    By Gauss-Newton on a Gaussian prior.
+    """
     cholesky = model.parameters.cholesky
     # 468 points of a smooth surface tell about as much as 20 independent ones
-    scale = (landmark_weights() * 20 / 468).sqrt()[:, None] / SHAPE_ERROR
+    scale = (weights * 20 / 468).sqrt()[:, None] / SHAPE_ERROR
 
     def residual(z: torch.Tensor) -> torch.Tensor:
         return ((model.landmark_map((cholesky @ z)[None])[0] - landmarks) * scale).flatten()
@@ -69,7 +77,14 @@ def fit_shape(model: FaceModel, landmarks: torch.Tensor) -> torch.Tensor:
     return (cholesky @ z)[None]
 
 
-def refine(model: FaceModel, crop: torch.Tensor, landmarks: torch.Tensor, steps: int, report: Report) -> Fit:
+def refine(
+    model: FaceModel,
+    crop: torch.Tensor,
+    landmarks: torch.Tensor,
+    steps: int,
+    report: Report,
+    region: torch.Tensor = NOWHERE,
+) -> Fit:
     """Optimise c so that G(c) agrees with the photograph.
 
     Args:
@@ -78,13 +93,16 @@ def refine(model: FaceModel, crop: torch.Tensor, landmarks: torch.Tensor, steps:
         landmarks: [468,2] of the photograph, crop units.
         steps: of Adam; 0 leaves the shape's fit.
         report: told the fraction done after each step; what it raises stops the work.
+        region: [1,1,S,S] of the crop, 1 where the photograph is not to be looked at.
     """
-    start = fit_shape(model, landmarks)
+    weights = landmark_weights(landmarks, region)
+    start = fit_shape(model, landmarks, weights)
     parameters = model.parameters
     precision = torch.cholesky_inverse(parameters.cholesky)
     target = resize(crop, COLOUR_SIZE)
     weight = resize(face_hull(landmarks, 128), COLOUR_SIZE) * (1 - SURROUND) + SURROUND
-    point_weights = landmark_weights()[:, None] * (20 / 468) / SHAPE_ERROR**2
+    weight = weight * (1 - resize(region, COLOUR_SIZE))
+    point_weights = weights[:, None] * (20 / 468) / SHAPE_ERROR**2
     c = start.clone().requires_grad_()
     optimiser = torch.optim.Adam([c], LEARNING_RATE, betas=(0.9, 0.99))
     losses: list[float] = []

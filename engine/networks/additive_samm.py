@@ -16,9 +16,10 @@ another (`flow.composed`).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 import torch.nn.functional as F
@@ -132,6 +133,29 @@ class AlignerConfig:
     generator_widths: tuple[int, ...]
     width: int
     cycles: int
+
+    def __post_init__(self) -> None:
+        if not len(self.scales) == len(self.encoder_widths) == len(self.generator_widths) > 0:
+            raise ValueError("there are as many widths as scales, at least one")
+        if min(*self.scales, *self.encoder_widths, *self.generator_widths, self.width, self.cycles) < 1:
+            raise ValueError("the aligner's sizes make no sense")
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, str]) -> Self:
+        """The inverse of `metadata`. Raises `KeyError`, `ValueError`, `TypeError`."""
+        form: Form = "published" if metadata["form"] == "published" else "additive"
+        if metadata["form"] != form:
+            raise ValueError(f"there is no form {metadata['form']!r}")
+        lists = (tuple(map(int, json.loads(metadata[name]))) for name in _LISTS)
+        return cls(form, *lists, width=int(metadata["width"]), cycles=int(metadata["cycles"]))
+
+    def metadata(self) -> dict[str, str]:
+        """As strings, for a file's metadata."""
+        lists = {name: json.dumps(getattr(self, name)) for name in _LISTS}
+        return {"form": self.form, "width": str(self.width), "cycles": str(self.cycles)} | lists
+
+
+_LISTS = ("scales", "encoder_widths", "generator_widths")
 
 
 @dataclass(frozen=True)

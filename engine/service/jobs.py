@@ -17,16 +17,16 @@ from engine.errors import BadRequest, Busy, EngineUnavailable, InternalError, Li
 from engine.messages import (
     Accepted,
     Cancelled,
-    DetectRequest,
     DialogAnswer,
     DialogRequest,
     Done,
     EditRequest,
     Failed,
-    InvertRequest,
     JobInfo,
     JobRequest,
     Progress,
+    RestoreRequest,
+    Work,
     WorkResult,
 )
 from engine.paths import Home
@@ -42,7 +42,6 @@ SPOOL_BYTES = 2_000_000_000
 
 log = logging.getLogger("likeness.service")
 _RESULT: TypeAdapter[WorkResult] = TypeAdapter(WorkResult)
-Work = DetectRequest | InvertRequest | EditRequest
 
 
 class Job:
@@ -66,7 +65,9 @@ class Job:
 
     def pictures(self) -> set[str]:
         """The pictures that it needs to stay."""
-        return {request.picture for request in (self.request, self.accepted) if request}
+        requests = [request for request in (self.request, self.accepted) if request]
+        regions = {request.region for request in requests if isinstance(request, RestoreRequest)}
+        return regions | {request.picture for request in requests}
 
     def inversions(self) -> set[str]:
         """The inversions that it needs to stay."""
@@ -141,8 +142,9 @@ class Jobs:
             raise EngineUnavailable("The engine is ending.", "Try again; a new one is started.")
         if len(self._live) >= MAX_JOBS:
             raise Busy(f"The engine has {MAX_JOBS} jobs already.", "Wait until one has ended.")
-        self._spool.describe(request.picture)
         job = Job(request)
+        for identity in job.pictures():
+            self._spool.describe(identity)
         self._live[job.id] = job
         job.task = asyncio.create_task(self._live_of(job))
         job.task.add_done_callback(lambda _: self._bury(job))

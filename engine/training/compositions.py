@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -21,8 +22,63 @@ from engine.training.inversion_recipe import CompositionSet
 from engine.training.renders import shrunk
 
 _FORMAT = 2  # of models/faces/dataset.py
-_ARRAYS = ("image", "plain", "invertibility_mask", "flow", "segmentation", "five", "landmarks", "parameters")
+_ARRAYS = (
+    "image", "plain", "invertibility_mask", "flow", "kind", "segmentation", "five", "landmarks", "parameters",
+)  # fmt: skip
 _STEPS = 6  # of the search for where a point of the plain render is in the photograph
+
+
+class CompositionSource(Protocol):
+    """N photographs with what a generator cannot make in them, beside perfect inversions, and the truth about both.
+
+    All methods take numbers [K] of compositions and a side in pixels.
+
+    Attributes:
+        size: side in pixels at which they are at their best.
+        parameters, names: [N,P], what a `FaceSource` makes codes of (`codes_of`).
+        kinds, occluders: [N], what was put before each face first; value of each occluder's name.
+        made: what they are, to tell one set from another.
+    """
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def parameters(self) -> torch.Tensor: ...
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    @property
+    def kinds(self) -> torch.Tensor: ...
+
+    @property
+    def occluders(self) -> dict[str, int]: ...
+
+    @property
+    def made(self) -> str: ...
+
+    def __len__(self) -> int: ...
+
+    def photographs(self, index: torch.Tensor, resolution: int) -> torch.Tensor:
+        """[K,3,resolution,resolution] in [-1,1]."""
+        ...
+
+    def inversions(self, index: torch.Tensor, resolution: int) -> torch.Tensor:
+        """What perfect inversions give: [K,3,resolution,resolution] in [-1,1]."""
+        ...
+
+    def invertibility_masks(self, index: torch.Tensor, resolution: int) -> torch.Tensor:
+        """[K,1,resolution,resolution], 0…1."""
+        ...
+
+    def flows(self, index: torch.Tensor, resolution: int) -> torch.Tensor:
+        """[K,2,resolution,resolution], crop units."""
+        ...
+
+    def backgrounds(self, index: torch.Tensor, resolution: int) -> torch.Tensor:
+        """How much of each of the photograph's pixels is background, whatever is before it: [K,1,res,res], 0…1."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -33,6 +89,7 @@ class Compositions:
         images, plain: [N,3,S,S] uint8 sRGB: the photograph, and what a perfect inversion of it gives.
         masks: [N,S,S] uint8, 255 = out-of-domain.
         raw_flow: [N,2,S,S] float16, pixels.
+        kinds: [N] int64, values of `occluders`: what was put before the face first.
         segmentation: [N,S,S] uint8 of the plain renders, values of `regions`.
         five, landmarks: [N,5,2], [N,L,2] of the plain renders, in crop units.
         parameters: [N,P] raw, of the plain renders.
@@ -43,17 +100,23 @@ class Compositions:
     plain: torch.Tensor
     masks: torch.Tensor
     raw_flow: torch.Tensor
+    kinds: torch.Tensor
     segmentation: torch.Tensor
     five: torch.Tensor
     landmarks: torch.Tensor
     parameters: torch.Tensor
     names: tuple[str, ...]
     regions: dict[str, int]
+    occluders: dict[str, int]
     landmark_names: tuple[str, ...] = ()
     made: str = ""
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def size(self) -> int:
+        return self.images.shape[-1]
 
     def photographs(self, index: torch.Tensor, resolution: int) -> torch.Tensor:
         """[K,3,resolution,resolution] in [-1,1]."""
@@ -98,7 +161,9 @@ def read_compositions(folder: Path, wanted: CompositionSet) -> Compositions:
         described = json.loads((folder / "set.json").read_text("utf-8"))
         there = CompositionSet(**{name: described[name] for name in CompositionSet.model_fields})
         right = there == wanted and described["format"] == _FORMAT and described["kind"] == "compositions"
-        names, regions, landmarks = (described[key] for key in ("parameters", "regions", "landmarks"))
+        names, regions, landmarks, occluders = (
+            described[key] for key in ("parameters", "regions", "landmarks", "occluders")
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadRequest(f"There are no compositions in {folder}.", remedy) from error
     if not right:
@@ -109,12 +174,14 @@ def read_compositions(folder: Path, wanted: CompositionSet) -> Compositions:
         plain=torch.from_numpy(arrays["plain"]).permute(0, 3, 1, 2),
         masks=torch.from_numpy(arrays["invertibility_mask"]),
         raw_flow=torch.from_numpy(arrays["flow"]).permute(0, 3, 1, 2),
+        kinds=torch.from_numpy(arrays["kind"]),
         segmentation=torch.from_numpy(arrays["segmentation"]),
         five=torch.from_numpy(arrays["five"]).float() / wanted.size,
         landmarks=torch.from_numpy(arrays["landmarks"]).float() / wanted.size,
         parameters=torch.from_numpy(arrays["parameters"]).float(),
         names=tuple(names),
         regions=regions,
+        occluders=occluders,
         landmark_names=tuple(landmarks),
         made=f"{wanted!r} format {_FORMAT}",
     )

@@ -9,9 +9,9 @@ import torch
 from engine.networks.decomposer import Decomposer, DecomposerConfig, Decomposition
 from engine.networks.flow import warp
 from engine.training import checkpoint, draws
-from engine.training.compositions import Compositions
+from engine.training.compositions import CompositionSource
 from engine.training.dice import Dice
-from engine.training.face_source import ConditionalFaces
+from engine.training.face_source import FaceSource
 from engine.training.inversion_losses import (
     end_point_error,
     flow_loss,
@@ -35,10 +35,10 @@ class DecomposerTask(NetworkTask[Decomposer]):
     def __init__(
         self,
         stage: DecomposerStage,
-        compositions: Compositions,
-        held_out: Compositions,
+        compositions: CompositionSource,
+        held_out: CompositionSource,
         team: Team,
-        faces: ConditionalFaces | None = None,
+        faces: FaceSource | None = None,
     ) -> None:
         self.stage, self.faces = stage, faces
         self.compositions, self.held_out = compositions, held_out
@@ -58,7 +58,7 @@ class DecomposerTask(NetworkTask[Decomposer]):
         dice = [self.dice(k, place) for place in places.tolist()]
         return self._pairs(self.compositions, index, dice)
 
-    def _pairs(self, compositions: Compositions, index: torch.Tensor, dice: list[Dice]) -> Pairs:
+    def _pairs(self, compositions: CompositionSource, index: torch.Tensor, dice: list[Dice]) -> Pairs:
         return make_pairs(compositions, self.faces, index, dice, self.stage.size, self.stage.generated)
 
     @torch.no_grad()

@@ -17,8 +17,7 @@ from engine.networks.landmark_map import LandmarkMap
 from engine.networks.stylegan2 import ConditionalMapping, Generator
 from engine.training import draws
 from engine.training.dice import Dice
-from engine.training.trained import Trained
-from engine.weights.store import FaceModel, Parameters, latent_of
+from engine.weights.store import Parameters, latent_of
 
 _MEASURED = 4096  # draws of z, for the mean and the spread of w
 _BETWEEN = 0.06  # width of the bell by which landmarks' displacements are carried to what lies between them, crop units
@@ -62,6 +61,10 @@ class FaceSource(Protocol):
         """The code [K] of a face drawn at random."""
         ...
 
+    def codes_of(self, parameters: torch.Tensor, names: tuple[str, ...]) -> torch.Tensor:
+        """Codes [N,K] of what they stand for [N,K]. Raises `BadRequest` where `names` are of something else."""
+        ...
+
 
 @dataclass(frozen=True)
 class ConditionalFaces:
@@ -72,16 +75,6 @@ class ConditionalFaces:
     parameters: Parameters
     origin: str
     landmark_map: LandmarkMap | None = None
-
-    @classmethod
-    def of_model(cls, model: FaceModel) -> ConditionalFaces:
-        """An installed model, with its landmark map."""
-        return cls(model.generator, model.conditional, model.parameters, model.digest, model.landmark_map)
-
-    @classmethod
-    def of_trained(cls, trained: Trained, origin: str) -> ConditionalFaces:
-        """What a stage of the generator's training left; `origin` is its digest."""
-        return cls(trained.generator, trained.mapping, trained.parameters, origin)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -126,7 +119,9 @@ class StyleFaces:
     @classmethod
     @torch.no_grad()
     def of(cls, generator: Generator, origin: str) -> StyleFaces:
-        """Measure the w of a generator. Deterministic."""
+        """Measure the w of a generator. Deterministic. Raises `BadRequest` where nothing makes w of z."""
+        if not generator.config.n_mlp:
+            raise BadRequest("The generator has no mapping network, so no faces can be drawn from it.")
         z = torch.randn(_MEASURED, generator.config.w_dim, generator=draws.generator(0, "z"))
         device = generator.input.input.device
         w = torch.cat([generator.mapping(part.to(device)) for part in z.split(256)])
@@ -143,6 +138,12 @@ class StyleFaces:
         z = dice.normal(1, self.length).to(self.mean)
         with torch.no_grad():
             return ((self.generator.mapping(z) - self.mean) / self.std)[0]
+
+    def codes_of(self, parameters: torch.Tensor, names: tuple[str, ...]) -> torch.Tensor:
+        """Codes of w [N,w_dim], which have no names. Raises `BadRequest` for named parameters."""
+        if names:
+            raise BadRequest("The generator knows no parameters, and the pictures are labelled with some.")
+        return (parameters - self.mean.cpu()) / self.std.cpu()
 
 
 def disturbed_code(faces: FaceSource, code: torch.Tensor, strength: float, dice: Dice) -> torch.Tensor:

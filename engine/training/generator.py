@@ -211,7 +211,11 @@ class GeneratorTask:
     def _judge_step(
         self, k: int, x: torch.Tensor, c: torch.Tensor, noise: list[torch.Tensor]
     ) -> dict[str, torch.Tensor]:
-        """The discriminator's step: non-saturating logistic loss, R1 every so often (on the mean of the logits)."""
+        """The discriminator's step: non-saturating logistic loss, R1 every so often.
+
+        The logits' gradients of neighbouring patches add where patches overlap; their sum over the picture, divided by the
+        root of the number of patches, makes R1 as strong at one resolution as at another.
+        """
         adversarial, discriminator, judge = self.stage.adversarial, self.discriminator, self.judge
         assert adversarial
         assert discriminator
@@ -220,13 +224,14 @@ class GeneratorTask:
         with torch.no_grad():
             fake = self.network(c, self.stage.resolution, noise or None)
         regularise = k % adversarial.r1_every == 0 and adversarial.r1 > 0
-        real = x.clone().requires_grad_(regularise)
+        real = self._dithered(k, x).requires_grad_(regularise)
         logits, fake_logits = discriminator(real), discriminator(fake)
         loss = F.softplus(-logits).mean() + F.softplus(fake_logits).mean()
         right = ((logits > 0).float().mean() + (fake_logits < 0).float().mean()) / 2
         figures = {"discriminator": loss, "right": right}
         if regularise:
-            (gradient,) = torch.autograd.grad(logits.mean((1, 2, 3)).sum(), real, create_graph=True)
+            scaled = logits.sum() / logits[0].numel() ** 0.5
+            (gradient,) = torch.autograd.grad(scaled, real, create_graph=True)
             penalty = gradient.square().sum((1, 2, 3)).mean()
             loss = loss + penalty * adversarial.r1 * adversarial.r1_every / 2
         judge.zero_grad()
@@ -238,6 +243,12 @@ class GeneratorTask:
         )
         judge.step()
         return figures
+
+    def _dithered(self, k: int, x: torch.Tensor) -> torch.Tensor:
+        """Renders of 8 bits with what rounding took from them, so that steps do not give them away."""
+        generator = draws.generator(self.stage.seed, "dither", k)
+        dither = torch.rand(self.batch, *x.shape[1:], generator=generator) - 0.5
+        return x + self.team.share(dither)[0].to(x.device) / 127.5
 
     def _noise(self, k: int) -> list[torch.Tensor]:
         """Noise of the global batch for the adversarial stages; none for the others."""

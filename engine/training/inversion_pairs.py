@@ -25,9 +25,9 @@ import torch
 from engine.networks.flow import enlarged, followed, inside
 from engine.networks.trunk import at_size
 from engine.training.augmentation import blurred, cluttered, lit_unevenly, occluded, photographed, recoloured
-from engine.training.compositions import Compositions
+from engine.training.compositions import CompositionSource
 from engine.training.dice import Dice
-from engine.training.face_source import ConditionalFaces, displacement, disturbed_code
+from engine.training.face_source import FaceSource, displacement, disturbed_code
 from engine.training.jitter import Jitter, moved_pictures
 
 _CLUTTERED, _OCCLUDED = 0.4, 0.3  # shares of the photographs
@@ -64,8 +64,8 @@ class Pairs:
 
 
 def make_pairs(
-    compositions: Compositions,
-    faces: ConditionalFaces | None,
+    compositions: CompositionSource,
+    faces: FaceSource | None,
     index: torch.Tensor,
     dice: Sequence[Dice],
     size: int,
@@ -115,8 +115,8 @@ def foreign(
 
 @torch.no_grad()
 def _generated(
-    compositions: Compositions,
-    faces: ConditionalFaces,
+    compositions: CompositionSource,
+    faces: FaceSource,
     index: torch.Tensor,
     dice: Sequence[Dice],
     inversion: torch.Tensor,
@@ -139,7 +139,7 @@ def _generated(
     return inversion, flow
 
 
-def disturbed_codes(faces: ConditionalFaces, codes: torch.Tensor, dice: Sequence[Dice]) -> torch.Tensor:
+def disturbed_codes(faces: FaceSource, codes: torch.Tensor, dice: Sequence[Dice]) -> torch.Tensor:
     """Codes [N,K] as inversions find them: each astray by a distance of its own."""
     astray = [
         disturbed_code(faces, code, die.uniform(0, _STRONGEST), die)

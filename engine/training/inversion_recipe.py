@@ -5,20 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from engine.training.recipe import Name, Rate
-
-Width = Annotated[int, Field(gt=0, le=1024, multiple_of=8)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Weight = Annotated[float, Field(ge=0)]
+from engine.training.tables import Name, Rate, Share, Table, Weight, Width
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class CompositionSet(_Table):
+class CompositionSet(Table):
     """Compositions to train on: `python -m models.faces compose --count … --seed … --size … -o DATA/NAME`."""
 
     count: int = Field(gt=0)
@@ -33,7 +25,7 @@ class CompositionSet(_Table):
         )
 
 
-class NetworkStage(_Table):
+class NetworkStage(Table):
     """What the training of one network needs to know."""
 
     name: Name
@@ -85,6 +77,11 @@ class EncoderStage(NetworkStage):
             raise ValueError("no compositions are named")
         return self
 
+    def without_labels(self) -> EncoderStage:
+        """The same for a generator whose faces have no labels: its own samples only."""
+        alone = {"renders": None, "held_out": None, "compositions": None, "sampled": 4, "composed": 0}
+        return self.model_copy(update=alone)
+
 
 class SammStage(NetworkStage):
     """SAMM for one generator and its encoder. Weights are the published ones where the terms have their scale."""
@@ -103,6 +100,8 @@ class SammStage(NetworkStage):
     identity: Weight = 0.1
     area: Weight = 5.0
     binarity: Weight = 0.2
+    adversarial: Weight = 0.5
+    discriminator_rate: float = Field(default=5e-4, gt=0)
     true_mask: Weight = 2.0
     true_flow: Weight = 1.0
 
@@ -129,26 +128,22 @@ class DecomposerStage(NetworkStage):
     generated: Share = 0.6  # of the pictures: the inversion is a generator's; of the others the plain render
 
 
-class InversionRecipe(_Table):
-    """What goes into a recipe beside renders, generator, features and model."""
+class InversionRecipe(Table):
+    """The networks that invert. SAMM may have several stages, each on its own: the published form is an ablation."""
 
     compositions: dict[Name, CompositionSet]
     encoder: EncoderStage | None = None
-    samm: SammStage | None = None
+    samm: tuple[SammStage, ...] = ()
     decomposer: DecomposerStage | None = None
 
-    @model_validator(mode="after")
-    def _names_exist(self) -> InversionRecipe:
-        seen, held_out = self._named()
-        if unknown := (seen | held_out) - set(self.compositions):
-            raise ValueError(f"no compositions named {', '.join(sorted(unknown))}")
-        seeds = {self.compositions[name].seed for name in seen}
-        if seeds & {self.compositions[name].seed for name in held_out}:
-            raise ValueError("what is held out has the seed of what is trained on")
-        return self
+    @property
+    def stages(self) -> tuple[NetworkStage, ...]:
+        single = (self.encoder, self.decomposer)
+        return (*(stage for stage in single if stage), *self.samm)
 
-    def _named(self) -> tuple[set[str], set[str]]:
-        stages = [stage for stage in (self.samm, self.decomposer) if stage]
+    def compositions_used(self) -> tuple[set[str], set[str]]:
+        """Names of those that are trained on, and of those that are held out."""
+        stages = (*self.samm, *([self.decomposer] if self.decomposer else []))
         seen = {stage.compositions for stage in stages}
         if self.encoder and self.encoder.compositions:
             seen.add(self.encoder.compositions)

@@ -16,8 +16,8 @@ from engine.training.dice import Dice
 from engine.training.inversion_recipe import NetworkStage
 from engine.training.parallel import Team
 from engine.training.rates import ema_share, rate_at, set_rate
+from engine.weights.inverters import FORMAT
 
-FORMAT = {"format": "likeness-inverter", "version": "1"}
 _BETAS = (0.9, 0.99)
 _WEIGHT_DECAY = 0.01
 _STEEPEST = 1.0  # longest gradient; one odd batch does not undo many

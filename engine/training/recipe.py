@@ -10,18 +10,14 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from engine.errors import BadRequest
-
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,60}$")]  # becomes a folder
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from engine.training.inversion_recipe import CompositionSet, InversionRecipe
+from engine.training.tables import Name, Rate, Table
 
 
-class RenderSet(_Table):
+class RenderSet(Table):
     """Renders to train on: `python -m models.faces render --count … --seed … --size … --views … -o DATA/NAME`."""
 
     count: int = Field(gt=0)
@@ -38,25 +34,17 @@ class RenderSet(_Table):
         )
 
 
-class Rate(_Table):
-    """A learning rate: linear warm-up, then half a cosine from `first` to `last`."""
-
-    first: float = Field(gt=0)
-    last: float = Field(gt=0)
-    warm_up: int = Field(100, ge=0)  # steps
-
-
-class Adversarial(_Table):
+class Adversarial(Table):
     """The discriminator's part in a generator's stage."""
 
     weight: float = Field(gt=0)
     discriminator_rate: float = Field(gt=0)
-    r1: float = Field(0.2, ge=0)
+    r1: float = Field(1e-3, ge=0)
     r1_every: int = Field(16, gt=0)
     noise_strength: float = Field(0.03, ge=0)  # of every layer, where the stage before it had none
 
 
-class GeneratorStage(_Table):
+class GeneratorStage(Table):
     """One run of the generator's training; it starts from the weights of the stage before it."""
 
     name: Name
@@ -78,7 +66,7 @@ class GeneratorStage(_Table):
         return -(-self.images // self.batch)
 
 
-class GeneratorRecipe(_Table):
+class GeneratorRecipe(Table):
     """The generator's shape and its stages."""
 
     w_dim: int = Field(gt=0)
@@ -91,7 +79,7 @@ class GeneratorRecipe(_Table):
         return 2 << len(self.channels)
 
 
-class FeatureStage(_Table):
+class FeatureStage(Table):
     """One feature network and its training."""
 
     name: Literal["face", "identity"]
@@ -112,14 +100,14 @@ class FeatureStage(_Table):
         return -(-self.images // self.batch)
 
 
-class FeatureRecipe(_Table):
+class FeatureRecipe(Table):
     """The feature networks."""
 
     held_out: Name
     stages: tuple[FeatureStage, ...]
 
 
-class ModelRecipe(_Table):
+class ModelRecipe(Table):
     """The maps that go with a trained generator, and what its file says."""
 
     renders: Name
@@ -132,36 +120,51 @@ class ModelRecipe(_Table):
     hours: float | None = None
 
 
-class Recipe(_Table):
-    """All of it."""
+class Recipe(Table):
+    """All of it. What goes across tables is checked here."""
 
     machine: str  # where `hours` were taken
     renders: dict[Name, RenderSet]
     generator: GeneratorRecipe
     features: FeatureRecipe
     model: ModelRecipe
+    inversion: InversionRecipe | None = None
+
+    @property
+    def compositions(self) -> dict[str, CompositionSet]:
+        return self.inversion.compositions if self.inversion else {}
 
     @model_validator(mode="after")
     def _names_exist(self) -> Recipe:
-        wanted = {stage.renders for stage in (*self.generator.stages, *self.features.stages)}
-        wanted |= {stage.held_out for stage in self.generator.stages} | {self.features.held_out}
-        wanted |= {self.model.renders, self.model.held_out}
-        if unknown := wanted - set(self.renders):
+        seen, held_out = self._renders_used()
+        composed, composed_held_out = self.inversion.compositions_used() if self.inversion else (set(), set())
+        if unknown := (seen | held_out) - set(self.renders):
             raise ValueError(f"no renders named {', '.join(sorted(unknown))}")
-        for stages in (self.generator.stages, self.features.stages):
+        if unknown := (composed | composed_held_out) - set(self.compositions):
+            raise ValueError(f"no compositions named {', '.join(sorted(unknown))}")
+        if both := set(self.renders) & set(self.compositions):
+            raise ValueError(f"renders and compositions are both named {', '.join(sorted(both))}")
+        for stages in (
+            self.generator.stages,
+            self.features.stages,
+            self.inversion.stages if self.inversion else (),
+        ):
             if len({stage.name for stage in stages}) < len(stages):
                 raise ValueError("two stages have the same name")
-        seen = {
-            self.renders[stage.renders].seed
-            for stage in (*self.generator.stages, *self.features.stages, self.model)
-        }
-        held_out = {stage.held_out for stage in self.generator.stages} | {
-            self.features.held_out,
-            self.model.held_out,
-        }
-        if seen & {self.renders[name].seed for name in held_out}:
+        # A composition is made from the render of its seed and number.
+        seeds = {name: made.seed for name, made in (self.renders | self.compositions).items()}
+        if {seeds[name] for name in seen | composed} & {seeds[name] for name in held_out | composed_held_out}:
             raise ValueError("what is held out has the seed of what is trained on")
         return self
+
+    def _renders_used(self) -> tuple[set[str], set[str]]:
+        """Names of the renders that are trained on, and of those that are held out."""
+        seen = {stage.renders for stage in (*self.generator.stages, *self.features.stages, self.model)}
+        held_out = {stage.held_out for stage in (*self.generator.stages, self.features, self.model)}
+        encoder = self.inversion.encoder if self.inversion else None
+        if encoder and encoder.renders and encoder.held_out:
+            seen, held_out = seen | {encoder.renders}, held_out | {encoder.held_out}
+        return seen, held_out
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> Recipe:
@@ -175,12 +178,21 @@ class Recipe(_Table):
             if stage.train_from.bit_count() != 1 or not 4 <= stage.train_from <= stage.resolution:
                 raise ValueError(f"stage {stage.name}: there is nothing to train from {stage.train_from} px on")
         for stage in self.features.stages:
-            if (
-                self.renders[stage.renders].size % stage.size
-                or self.renders[self.features.held_out].size % stage.size
-            ):
-                raise ValueError(f"stage {stage.name}: the side of its renders is no multiple of its size")
+            self._check_size(stage.name, stage.size, stage.renders, self.features.held_out)
+        if inversion := self.inversion:
+            if encoder := inversion.encoder:
+                self._check_size(
+                    encoder.name, encoder.size, encoder.renders, encoder.held_out, encoder.compositions
+                )
+            if decomposer := inversion.decomposer:
+                self._check_size(decomposer.name, decomposer.size, decomposer.compositions, decomposer.held_out)
         return self
+
+    def _check_size(self, stage: str, size: int, *names: str | None) -> None:
+        """Raise `ValueError` where a stage of `size` pixels cannot be trained on the sets called `names`."""
+        sides = {name: made.size for name, made in (self.renders | self.compositions).items()}
+        if any(sides[name] % size for name in names if name):
+            raise ValueError(f"stage {stage}: the side of its renders is no multiple of its size")
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -1,118 +1,92 @@
 """Training SAMM for one generator and its encoder, both frozen, on compositions.
 
-The published losses (Yang, Xu, Chen, ICCV 2023, arXiv 2212.09262) without the adversarial one, by feature networks of ours,
-every term of about unit scale, and scales switched on in turn; beside them what compositions know: the true mask and the
-true flow. The latent of a picture is its true code, astray as far as inversions go (`inversion_pairs` says what that looks
-like), or what the encoder says of it, so that the encoder's own mistakes are met too; the true flow follows by the model's
-landmark map. The photograph is disturbed as a camera does it, the generator's picture is what it is.
+The published losses (Yang, Xu, Chen, ICCV 2023, arXiv 2212.09262) by feature networks of ours, every term of about unit
+scale, and scales switched on in turn; beside them what compositions know: the true mask and the true flow. The latent of a
+picture is its true code, astray as far as inversions go (`inversion_pairs` says what that looks like), or what the encoder
+says of it, so that the encoder's own mistakes are met too; the true flow follows by the model's landmark map. A generator
+without one has no flow to learn from where the code is not the true one, and of others there codes do not go astray. The
+photograph is disturbed as a camera does it, the generator's picture is what it is. A user's photographs, where there are
+any, have the published losses alone.
 
-The hinge on the mask's area gives way where more than that is truly out-of-domain.
+The hinge on the mask's area gives way where more than that is truly out-of-domain. In our form the adversarial term moves
+the picture, not the mask: a mask of ones fools any discriminator.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 
 from engine.errors import BadRequest
 from engine.networks.additive_samm import AlignedPass, Aligner, AlignerConfig
-from engine.networks.features import FaceReader, map_distance
 from engine.networks.flow import enlarged, followed, inside
-from engine.networks.identity import IdentityReader
-from engine.networks.parameter_encoder import ParameterEncoder
 from engine.networks.trunk import at_size
 from engine.training import checkpoint, draws
 from engine.training.augmentation import photographed
-from engine.training.compositions import Compositions
+from engine.training.blend_judge import BlendJudge
+from engine.training.compositions import CompositionSource
 from engine.training.dice import Dice
-from engine.training.face_source import ConditionalFaces, displacement
-from engine.training.inversion_losses import (
-    area_loss,
-    binarity_loss,
-    end_point_error,
-    flow_loss,
-    mask_iou,
-    mask_loss,
-    probability_loss,
-    scales_loss,
-    style_distance,
-    threshold_iou,
-)
+from engine.training.face_source import FaceSource, displacement
+from engine.training.inversion_losses import end_point_error, mask_iou, threshold_iou
 from engine.training.inversion_pairs import disturbed_codes, foreign
 from engine.training.inversion_recipe import SammStage
 from engine.training.losses import psnr
 from engine.training.network_task import SEEN_AT_ONCE, NetworkTask
 from engine.training.parallel import Team
+from engine.training.photographs import Photographs
+from engine.training.rates import rate_at
+from engine.training.samm_losses import Readers, Scenes, published_terms, true_terms
 from engine.training.sheets import write_sheet
+from engine.weights.inverters import TrainedEncoder
 
-_MOST = {32: 0.30, 64: 0.30, 128: 0.20, 256: 0.20}  # share of a scale that may be out-of-domain
-_MOST_COMPOSED = 0.20
 _MOTION = 32  # cells across at which the motion between two codes is known
 _PHOTOGRAPHED = 0.5  # share of the pictures
+_EVERY, _OF_PHOTOGRAPHS = 4, 0.25  # so many compositions go with a user's photograph; its share in the losses
 _LOOKED_AT, _SHOWN = 128, 16
 
 
-@dataclass(frozen=True)
-class Scenes:
-    """N photographs with latents to paint beside them.
-
-    Attributes:
-        photograph: [N,3,R,R] in [-1,1].
-        features: the encoder's, by scale in px.
-        w_plus: [N,num_ws,w_dim].
-        invertibility_mask: true, [N,1,R,R].
-        alignment_flow: true, [N,2,R,R], crop units; `known` [N,1,R,R] where it leads into the picture.
-    """
-
-    photograph: torch.Tensor
-    features: dict[int, torch.Tensor]
-    w_plus: torch.Tensor
-    invertibility_mask: torch.Tensor
-    alignment_flow: torch.Tensor
-    known: torch.Tensor
-
-
-@dataclass(frozen=True)
-class Readers:
-    """The feature networks of the loss."""
-
-    face: FaceReader
-    identity: IdentityReader | None = None
-
-
 class SammTask(NetworkTask[Aligner]):
-    """SAMM's stage. Raises `BadRequest` where stage, generator and encoder do not go together."""
+    """SAMM's stage. Raises `BadRequest` where stage, generator, encoder and compositions do not go together."""
 
     def __init__(
         self,
         stage: SammStage,
-        faces: ConditionalFaces,
-        encoder: ParameterEncoder,
-        compositions: Compositions,
-        held_out: Compositions,
+        faces: FaceSource,
+        encoder: TrainedEncoder,
+        compositions: CompositionSource,
+        held_out: CompositionSource,
         team: Team,
         readers: Readers | None = None,
-        origin: str = "",  # what else the result depends on: digests of encoder and feature networks
+        photographs: Photographs | None = None,
+        origin: str = "",  # what else the result depends on: digests of the feature networks
     ) -> None:
-        self.stage, self.faces, self.encoder, self.readers = stage, faces, encoder, readers
+        self.stage, self.faces, self.readers, self.photographs = stage, faces, readers, photographs
+        self.trained_encoder, self.encoder = encoder, encoder.network
         self.compositions, self.held_out = compositions, held_out
         self.resolution = faces.generator.config.resolution
         torch.manual_seed(stage.seed)  # for the first weights; nothing else is drawn from it
         network = Aligner(self._config())
-        described = checkpoint.described(stage, faces.origin, compositions.made, held_out.made, origin)
+        made = [compositions.made, held_out.made, photographs.made if photographs else ""]
+        described = checkpoint.described(stage, faces.origin, encoder.digest, *made, origin)
         super().__init__(network, stage, team, described)
+        self.judge = BlendJudge(stage.seed, team) if stage.adversarial else None
+        self._shown: tuple[torch.Tensor, torch.Tensor] | None = None  # photographs and blends of this step
 
     def _config(self) -> AlignerConfig:
         stage, encoder, generator = self.stage, self.encoder.config, self.faces.generator.config
         sizes = {encoder.size >> k: width for k, width in enumerate(encoder.widths)}
         if wrong := [scale for scale in stage.scales if scale not in sizes or scale > generator.resolution]:
             raise BadRequest(f"Stage {stage.name}: encoder or generator have no features at {wrong[0]} px.")
-        if encoder.code != self.faces.length:
-            raise BadRequest(f"Stage {stage.name}: the encoder was trained for another generator.")
+        if encoder.code != self.faces.length or self.trained_encoder.generator != self.faces.origin:
+            raise BadRequest(
+                f"Stage {stage.name}: the encoder was trained for another generator.", "Train it again."
+            )
+        if any(one.size % self.resolution for one in (self.compositions, self.held_out)):
+            raise BadRequest(
+                f"Stage {stage.name}: the side of its compositions is no multiple of {self.resolution} px.",
+                "Change their size in the recipe.",
+            )
         return AlignerConfig(
             stage.form,
             stage.scales,
@@ -122,32 +96,37 @@ class SammTask(NetworkTask[Aligner]):
             stage.cycles,
         )
 
+    def step(self, k: int) -> dict[str, float]:
+        figures = super().step(k)
+        if self.judge and self._shown:
+            share = rate_at(self.rate, k, self.steps) / self.rate.first
+            figures |= self.judge.learn(k, *self._shown, share * self.stage.discriminator_rate)
+        return figures
+
     def loss(self, k: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         scenes = self.batch_of(k)
-        found = self.network(self.faces.generator, scenes.w_plus, scenes.features, self.switched_on(k))
-        figures = self._published_terms(found, scenes) | _true_terms(found, scenes)
+        found = self._found(scenes, k)
+        figures = self.terms(found, scenes) | true_terms(found, scenes)
+        if self.photographs:
+            more = self.photographed_scenes(self.photographs, k)
+            for name, value in self.terms(self._found(more, k), more).items():
+                figures[name] = torch.lerp(figures[name], value, _OF_PHOTOGRAPHS)
+        self._shown = scenes.photograph, found.blended(scenes.photograph).detach()
         weights = self.stage.model_dump()
         loss = torch.stack([weights[name] * value for name, value in figures.items()]).sum()
         return loss, {"loss": loss} | figures
 
-    def _published_terms(self, found: AlignedPass, scenes: Scenes) -> dict[str, torch.Tensor]:
+    def _found(self, scenes: Scenes, k: int) -> AlignedPass:
+        return self.network(self.faces.generator, scenes.w_plus, scenes.features, self.switched_on(k))
+
+    def terms(self, found: AlignedPass, scenes: Scenes) -> dict[str, torch.Tensor]:
         """What the method asks for whether or not the truth is known."""
-        x, y = scenes.photograph, found.blended(scenes.photograph)
-        terms = {"reconstruction": F.mse_loss(y, x)}
-        if self.readers:
-            size = self.readers.face.config.size
-            with torch.no_grad():
-                wanted = self.readers.face.maps(at_size(x, size))
-            maps = self.readers.face.maps(at_size(y, size))
-            terms |= {"perceptual": map_distance(maps, wanted), "style": style_distance(maps, wanted)}
-            if self.readers.identity:
-                terms["identity"] = 1 - self.readers.identity.similarity(y, x).mean()
-        true = scenes.invertibility_mask.mean((1, 2, 3))
-        masks = {scale: one.invertibility_mask for scale, one in found.alignments.items()}
-        areas = [area_loss(mask, true.clamp(min=_MOST.get(scale, 0.2))) for scale, mask in masks.items()]
-        areas.append(area_loss(found.invertibility_mask, true.clamp(min=_MOST_COMPOSED)))
-        terms["area"] = torch.stack(areas).mean()
-        terms["binarity"] = binarity_loss(found.invertibility_mask)
+        terms = published_terms(found, scenes, self.readers)
+        if self.judge:
+            # A mask of ones would fool it best.
+            fixed = self.stage.form == "additive"
+            mask = found.invertibility_mask.detach() if fixed else found.invertibility_mask
+            terms["adversarial"] = self.judge.fooled(torch.lerp(found.generated, scenes.photograph, mask))
         return terms
 
     def switched_on(self, k: int) -> int:
@@ -161,11 +140,28 @@ class SammTask(NetworkTask[Aligner]):
         return self.scenes(self.compositions, index, [self.dice(k, place) for place in places.tolist()])
 
     @torch.no_grad()
-    def scenes(self, compositions: Compositions, index: torch.Tensor, dice: list[Dice]) -> Scenes:
+    def photographed_scenes(self, photographs: Photographs, k: int) -> Scenes:
+        """This process's share of the photographs that go with batch number k; as if nothing were out-of-domain."""
+        index = draws.batch_indices(self.seed + 1, k, self.batch, len(photographs))
+        (index,) = self.team.share(index)
+        pictures = photographs.pictures(index[::_EVERY]).to(self.team.device)
+        encoding = self.encoder(pictures)
+        nothing = torch.zeros_like(pictures[:, :1])
+        return Scenes(
+            pictures,
+            {scale: encoding.feature(scale) for scale in self.stage.scales},
+            self.faces.generator.broadcast(self.faces.latent(encoding.code)) + encoding.offsets,
+            nothing,
+            torch.zeros_like(pictures[:, :2]),
+            nothing,
+        )
+
+    @torch.no_grad()
+    def scenes(self, compositions: CompositionSource, index: torch.Tensor, dice: list[Dice]) -> Scenes:
         """Scenes of the compositions `index` [N], each by its own dice."""
         size, device, faces = self.resolution, self.team.device, self.faces
         mask = compositions.invertibility_masks(index, size)
-        photograph = (at_size(compositions.photographs(index, compositions.images.shape[-1]), size) + 1) / 2
+        photograph = (at_size(compositions.photographs(index, compositions.size), size) + 1) / 2
         photograph, mask = foreign(photograph, mask, compositions.backgrounds(index, size)[:, 0], dice)
         photograph = torch.stack(
             [
@@ -176,19 +172,23 @@ class SammTask(NetworkTask[Aligner]):
         photograph = photograph * 2 - 1
         encoding = self.encoder(photograph.to(device))
         truth = faces.codes_of(compositions.parameters[index], compositions.names)
-        codes, offsets = disturbed_codes(faces, truth, dice), torch.zeros_like(encoding.offsets)
+        codes = truth.clone() if faces.landmark_map is None else disturbed_codes(faces, truth, dice)
+        offsets = torch.zeros_like(encoding.offsets)
         by_encoder = torch.tensor([die.happens(self.stage.encoded) for die in dice])
         codes[by_encoder] = encoding.code.cpu()[by_encoder]
         offsets[by_encoder.to(device)] = encoding.offsets[by_encoder.to(device)]
         moved = enlarged(displacement(faces, truth, codes, _MOTION), size)
         flow = followed(compositions.flows(index, size), moved).to(device)
+        known = inside(flow)
+        if faces.landmark_map is None:
+            known[by_encoder.to(device)] = 0
         return Scenes(
             photograph.to(device),
             {scale: encoding.feature(scale) for scale in self.stage.scales},
             faces.generator.broadcast(faces.latent(codes.to(device))) + offsets,
             mask.to(device),
             flow,
-            inside(flow),
+            known,
         )
 
     @torch.no_grad()
@@ -226,23 +226,16 @@ class SammTask(NetworkTask[Aligner]):
         }
 
     def metadata(self) -> dict[str, str]:
-        config = self.network.config
-        lists = ("scales", "encoder_widths", "generator_widths")
-        return {
-            "kind": "samm",
-            "generator": self.faces.origin,
-            "form": config.form,
-            "width": str(config.width),
-            "cycles": str(config.cycles),
-        } | {name: json.dumps(getattr(config, name)) for name in lists}
+        made_for = {"generator": self.faces.origin, "encoder": self.trained_encoder.digest}
+        return {"kind": "samm"} | made_for | self.network.config.metadata()
 
+    def state(self) -> dict[str, torch.Tensor]:
+        return super().state() | (self.judge.state() if self.judge else {})
 
-def _true_terms(found: AlignedPass, scenes: Scenes) -> dict[str, torch.Tensor]:
-    """What compositions know: the mask at every scale and composed, and the flow of all scales together."""
-    masks = [mask_loss(one.logits, scenes.invertibility_mask) for one in found.alignments.values()]
-    composed = probability_loss(found.invertibility_mask, scenes.invertibility_mask)
-    flow = flow_loss(found.alignment_flow, scenes.alignment_flow, scenes.invertibility_mask, scenes.known)
-    return {"true_mask": scales_loss([*masks, composed]), "true_flow": flow}
+    def restore(self, tensors: dict[str, torch.Tensor]) -> None:
+        super().restore(tensors)
+        if self.judge:
+            self.judge.restore(tensors)
 
 
 def _write_sheet(

@@ -15,6 +15,7 @@ from engine.training.face_task import FaceTask
 from engine.training.feature_task import FeatureTask
 from engine.training.generator import GeneratorTask
 from engine.training.identity_task import IdentityTask
+from engine.training.inversion_recipe import DecomposerStage, EncoderStage, SammStage
 from engine.training.loop import WEIGHTS, run
 from engine.training.model import make_model
 from engine.training.parallel import Team, team
@@ -27,7 +28,7 @@ _FEATURE_TASKS: dict[str, Callable[[FeatureStage, Renders, Renders, Team], Featu
     "identity": IdentityTask,
 }
 
-Stage = TypeVar("Stage", GeneratorStage, FeatureStage)
+Stage = TypeVar("Stage", GeneratorStage, FeatureStage, EncoderStage, SammStage, DecomposerStage)
 
 
 def train_generator(recipe: Path, data: Path, output: Path, only: str | None, resume: bool) -> list[Path]:
@@ -39,7 +40,7 @@ def train_generator(recipe: Path, data: Path, output: Path, only: str | None, re
         BadRequest: the recipe, its renders, the stage's name or the folder is not right.
     """
     read = read_recipe(recipe)
-    stages = _chosen(read.generator.stages, only)
+    stages = chosen(read.generator.stages, only)
     with team() as together:
         for stage in stages:
             _train_generator_stage(read, stage, data, output, resume, together)
@@ -53,7 +54,7 @@ def train_features(recipe: Path, data: Path, output: Path, only: str | None, res
         BadRequest: the recipe, its renders, the stage's name or the folder is not right.
     """
     read = read_recipe(recipe)
-    stages = _chosen(read.features.stages, only)
+    stages = chosen(read.features.stages, only)
     with team() as together:
         for stage in stages:
             held_out = renders_of(read, read.features.held_out, data)
@@ -109,7 +110,7 @@ def _face_reader(path: Path, stage: GeneratorStage, device: torch.device) -> Fac
 def generator_stage(recipe: Path, name: str | None) -> tuple[Recipe, GeneratorStage]:
     """A stage of the generator by name, or the last one. Raises `BadRequest`."""
     read = read_recipe(recipe)
-    return read, _chosen(read.generator.stages, name)[-1]
+    return read, chosen(read.generator.stages, name)[-1]
 
 
 def renders_of(recipe: Recipe, name: str, data: Path) -> Renders:
@@ -117,13 +118,10 @@ def renders_of(recipe: Recipe, name: str, data: Path) -> Renders:
     return read_renders(data / name, recipe.renders[name])
 
 
-def _chosen(stages: Sequence[Stage], only: str | None) -> Sequence[Stage]:
-    """All stages, or the one called `only`."""
-    if only is None:
-        return stages
-    found = [stage for stage in stages if stage.name == only]
+def chosen(stages: Sequence[Stage], only: str | None) -> Sequence[Stage]:
+    """All stages, or the one called `only`. Raises `BadRequest` where there is none."""
+    found = [stage for stage in stages if only in (None, stage.name)]
     if not found:
-        raise BadRequest(
-            f"The recipe has no stage “{only}”.", f"It has {', '.join(stage.name for stage in stages)}."
-        )
+        there = ", ".join(stage.name for stage in stages) or "none of this kind"
+        raise BadRequest(f"The recipe has no stage{f' “{only}”' if only else ' for that'}.", f"It has {there}.")
     return found

@@ -1,9 +1,15 @@
-"""`python -m engine.weights`: the models' commands for a caller without torch. One JSON object on standard output.
+"""`python -m engine.weights`: the models' commands for a caller without torch.
 
-    import NAME FILE…   {"name", "folder", "sha256", "facts", "lines", "notes"}
-    list                {"models": [{"name", "embedded", "bytes", "problem", "facts"}, …]}
-    verify [NAME]       {"models": [{"name", "whole", "sentence", "remedy", "set_aside"}, …]}
-    remove NAME         {"removed": NAME}
+JSON objects on standard output, one a line: first any number of {"event": "progress", "fraction", "message"}, then
+
+    import NAME FILE…           {"name", "folder", "sha256", "facts", "lines", "notes"}
+    list                        {"models": [{"name", "embedded", "bytes", "problem", "facts"}, …]}
+    catalogue                   {"models": [{"name", "description", "bytes", "files", "licences", "fetched"}, …]}
+    download ENTRY NAME         as import; the licence was accepted by whoever calls this
+    verify [NAME]               {"models": [{"name", "whole", "sentence", "remedy", "set_aside"}, …]}
+    remove NAME                 {"removed": NAME}
+    export NAME FILE            {"name", "file", "sha256"}
+    directions NAME WISHES      {"name", "directions", "correlations", "notes", "strips"}; WISHES: `Wishes` as JSON
 
 or {"error": {"code", "sentence", "remedy"}} and exit code 1.
 """
@@ -12,6 +18,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,13 +29,22 @@ if not __package__:
 
 from engine.errors import InternalError, LikenessError
 from engine.paths import Home
-from engine.weights.importing import import_model
+from engine.weights.acquire import acquire
+from engine.weights.catalogue import entry_of, read_catalogue
+from engine.weights.export import export_model
+from engine.weights.importing import Imported, import_model
 from engine.weights.installed import installed_models, remove, verify
+from engine.weights.model_directions import Wishes, change_directions
+
+Json = dict[str, Any]
 
 
 def main(arguments: list[str]) -> int:
     try:
-        answer = _run(arguments[0], arguments[1:], Home.from_environment())
+        command, *rest = arguments
+        if command not in _COMMANDS:
+            raise InternalError(f"“{command}” is no command.")
+        answer = _COMMANDS[command](rest, Home.from_environment())
     except LikenessError as error:
         answer = {"error": error.to_dict()}
     except OSError as error:
@@ -38,38 +54,86 @@ def main(arguments: list[str]) -> int:
     return int("error" in answer)
 
 
-def _run(command: str, arguments: list[str], home: Home) -> dict[str, Any]:
-    if command == "import":
-        name, *files = arguments
-        made = import_model([Path(file) for file in files], name, home)
-        return {
-            "name": made.name,
-            "folder": str(made.folder),
-            "sha256": made.sha256,
-            "facts": asdict(made.facts),
-            "lines": made.facts.lines(),
-            "notes": list(made.notes),
-        }
-    if command == "list":
-        return {
-            "models": [
-                {
-                    "name": model.name,
-                    "embedded": model.embedded,
-                    "bytes": model.bytes,
-                    "problem": model.problem,
-                    "facts": model.facts and asdict(model.facts),
-                }
-                for model in installed_models(home)
-            ]
-        }
-    if command == "verify":
-        names = arguments or [model.name for model in installed_models(home)]
-        return {"models": [asdict(verify(name, home)) for name in names]}
-    if command == "remove":
-        return {"removed": remove(arguments[0], home).name}
-    raise InternalError(f"“{command}” is no command.")
+def _import(arguments: list[str], home: Home) -> Json:
+    name, *files = arguments
+    return _made(import_model([Path(file) for file in files], name, home))
 
+
+def _list(_arguments: list[str], home: Home) -> Json:
+    models = [
+        {
+            "name": model.name,
+            "embedded": model.embedded,
+            "bytes": model.bytes,
+            "problem": model.problem,
+            "facts": model.facts and asdict(model.facts),
+        }
+        for model in installed_models(home)
+    ]
+    return {"models": models}
+
+
+def _catalogue(_arguments: list[str], _home: Home) -> Json:
+    entries = read_catalogue().values()
+    return {"models": [{**asdict(one), "bytes": one.bytes, "fetched": one.fetched} for one in entries]}
+
+
+def _download(arguments: list[str], home: Home) -> Json:
+    entry, name = arguments
+    return _made(acquire(entry_of(entry), name, home, True, _report))
+
+
+def _verify(arguments: list[str], home: Home) -> Json:
+    names = arguments or [model.name for model in installed_models(home)]
+    return {"models": [asdict(verify(name, home)) for name in names]}
+
+
+def _remove(arguments: list[str], home: Home) -> Json:
+    return {"removed": remove(arguments[0], home).name}
+
+
+def _export(arguments: list[str], home: Home) -> Json:
+    name, file = arguments
+    return {"name": name, "file": file, "sha256": export_model(name, Path(file), home)}
+
+
+def _directions(arguments: list[str], home: Home) -> Json:
+    name, wishes = arguments
+    answer = change_directions(name, home, Wishes(**json.loads(wishes)), _report)
+    return {
+        "name": name,
+        "directions": [asdict(direction) for direction in answer.directions],
+        "correlations": answer.correlations,
+        "notes": answer.notes,
+        "strips": [str(path) for path in answer.strips],
+    }
+
+
+def _made(made: Imported) -> Json:
+    return {
+        "name": made.name,
+        "folder": str(made.folder),
+        "sha256": made.sha256,
+        "facts": asdict(made.facts),
+        "lines": made.facts.lines(),
+        "notes": list(made.notes),
+    }
+
+
+def _report(fraction: float, message: str) -> None:
+    print(json.dumps({"event": "progress", "fraction": fraction, "message": message}), flush=True)
+
+
+_COMMANDS: dict[str, Callable[[list[str], Home], Json]] = {
+    "import": _import,
+    "list": _list,
+    "catalogue": _catalogue,
+    "download": _download,
+    "verify": _verify,
+    "remove": _remove,
+    "export": _export,
+    "directions": _directions,
+}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

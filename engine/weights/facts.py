@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.networks.stylegan2 import GeneratorConfig
-from engine.weights.imported import Header
+from engine.weights.header import Header
 
 NOT_YET = (
     "The engine cannot edit photographs with this model yet: it edits with models that have known parameters "
@@ -61,7 +61,7 @@ class ModelFacts:
         if self.has_identity:
             found.append("Identity network: IR-SE50.")
         if self.directions:
-            found.append(f"Directions: {', '.join(self.directions)}.")
+            found.append(f"Directions in its files: {', '.join(self.directions)}.")
         if self.components:
             found.append(f"GANSpace: {self.components} components.")
         found.append(f"Licence: {self.licence}.")
@@ -69,7 +69,7 @@ class ModelFacts:
 
 
 def facts_of(header: Header) -> ModelFacts:
-    """The header must have passed `imported.check`."""
+    """The header must have passed `header.check`."""
     config = GeneratorConfig.from_state_dict(header.below("generator."))
     state, metadata = header.state, header.metadata
     directions = tuple(sorted(key.partition(".")[2] for key in state if key.startswith("directions.")))
@@ -92,12 +92,12 @@ def facts_of(header: Header) -> ModelFacts:
         components=components,
         licence=metadata.get("licence", "not known"),
         sources=_sources(metadata),
-        missing=tuple(_missing(header, encoder, directions, components)),
-        abilities=tuple(_abilities(header, encoder, bool(directions or components))),
+        missing=tuple(_missing(header, encoder)),
+        abilities=tuple(_abilities(header, encoder)),
     )
 
 
-def _missing(header: Header, encoder: str, directions: tuple[str, ...], components: int) -> list[str]:
+def _missing(header: Header, encoder: str) -> list[str]:
     if header.is_conditional:
         return []
     missing = []
@@ -105,16 +105,14 @@ def _missing(header: Header, encoder: str, directions: tuple[str, ...], componen
         missing.append("an encoder (e4e, pSp or ReStyle); without one an inversion begins at the average face.")
     if not header.below("samm."):
         missing.append("SAMM; without it what the generator cannot make is found by the general detector.")
-    if not directions and not components:
-        missing.append("directions (.pt, .npy, GANSpace).")
     return missing
 
 
-def _abilities(header: Header, encoder: str, has_directions: bool) -> list[str]:
+def _abilities(header: Header, encoder: str) -> list[str]:
     if header.is_conditional:
         return ["It inverts and edits as the embedded model does."]
     start = "its encoder" if encoder else "optimisation from the average face"
-    sentences = [f"It will be able to invert by {start}" + (" and to edit." if has_directions else ".")]
+    sentences = [f"It will be able to invert by {start}, and to edit."]
     if header.below("samm."):
         sentences.append("It will be able to run the published out-of-domain inversion.")
     return [*sentences, NOT_YET]

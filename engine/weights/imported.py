@@ -1,65 +1,36 @@
-"""An imported model at rest and in memory. `importers/parts.py` has the names of its tensors.
-
-The header of the file is enough to know whether its tensors make the networks that they claim to be, and what the
-model can do: shapes are compared with networks on torch's meta device, which have shapes and no memory.
-"""
+"""An imported model in memory. `header.py` says what must fit before a tensor is read."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import accumulate
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from torch import nn
+from safetensors import safe_open
 
-from engine.errors import ModelDamaged
-from engine.networks import irse
-from engine.networks.encoder import EncoderConfig
-from engine.networks.out_of_domain import SCALES, InverterConfig, PublishedOutOfDomainInverter
-from engine.networks.stylegan2 import Generator, GeneratorConfig
-from engine.weights.clamp import limit_activations
-from engine.weights.encoders import HEADS, ImportedEncoder
-from engine.weights.refusals import TensorUnfit
-
-State = Mapping[str, torch.Tensor]
-_GREATEST_RESOLUTION = 2048
-_DEEPEST_MAPPING = 32
-_ANOTHER = "Give a checkpoint that fits, as it was published."
-_SAMPLES = 4096
-_IDENTITY_MAP = 7  # px, of 112
-_GROUPS = (
-    "generator",
-    "latent_avg",
-    "encoder",
-    "encoder_avg",
-    "samm",
-    "identity",
-    "directions",
-    "components",
+from engine.networks.clamp import limit_activations
+from engine.networks.out_of_domain import PublishedOutOfDomainInverter
+from engine.networks.published_encoders import ImportedEncoder
+from engine.networks.stylegan2 import Generator
+from engine.weights.direction_vectors import read_vectors, w_plus_step
+from engine.weights.directions import TABLE, Direction, offered, read_directions
+from engine.weights.header import (
+    Header,
+    State,
+    below,
+    check,
+    encoder_config,
+    generator_config,
+    group,
+    inverter_config,
+    number,
+    on_meta,
+    read_header,
 )
-_CONDITIONAL = ("mapping", "landmarks", "regions", "parameters")
 
-
-@dataclass(frozen=True)
-class Header:
-    """What a model file says without its numbers: metadata, and tensors on the meta device."""
-
-    metadata: dict[str, str]
-    state: dict[str, torch.Tensor]
-
-    @property
-    def is_conditional(self) -> bool:
-        """Whether it has the known parameters that the embedded default is edited by."""
-        return "parameters" in self.metadata
-
-    def below(self, prefix: str) -> dict[str, torch.Tensor]:
-        return _below(prefix, self.state)
+_SAMPLES = 4096
 
 
 @dataclass(frozen=True)
@@ -68,9 +39,10 @@ class ImportedModel:
 
     Attributes:
         latent_avg: [w_dim], [1,w_dim] or [num_ws,w_dim].
-        encoder: image → w_plus, or None; its answers are added to `encoder_avg` (`encoders.encode` does it).
+        encoder: image → w_plus, or None; its answers are added to `encoder_avg` (`published_encoders.encode` does it).
         inverter: the published out-of-domain method with this generator and encoder, or None.
-        directions: by name, [1,w_dim] or [num_ws,w_dim], as they were published (not normalised).
+        directions: those that are offered, by name; `step` has what one adds to w_plus.
+        vectors: [1,w_dim] or [num_ws,w_dim] each, as they were published or discovered.
     """
 
     name: str
@@ -81,77 +53,33 @@ class ImportedModel:
     encoder: ImportedEncoder | None
     encoder_avg: torch.Tensor
     inverter: PublishedOutOfDomainInverter | None
-    directions: dict[str, torch.Tensor]
+    directions: dict[str, Direction]
+    vectors: dict[str, torch.Tensor]
 
-
-def read_header(path: Path) -> Header:
-    """Raises `ModelDamaged` where it is no model file of ours."""
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
-        raise ModelDamaged(f"{path.name} cannot be read: {error}.", "Import the model again.") from None
-    if metadata.get("format") != "likeness-model" or metadata.get("version") != "1":
-        raise ModelDamaged(f"{path.name} is not a model of ours, or of another version.", "Import it again.")
-    return Header(metadata, {key: torch.empty(shape, device="meta") for key, shape in shapes.items()})
-
-
-def check(header: Header) -> None:
-    """Raises `TensorUnfit` that names the first tensor which does not fit the networks that it belongs to."""
-    for key in header.state:
-        if _group(key) not in (*_GROUPS, *(_CONDITIONAL if header.is_conditional else ())):
-            raise TensorUnfit(f"{key} has no place in a model.", _ANOTHER)
-    config = _generator_config(header)
-    with _on_meta("generator"):
-        generator = Generator(config)
-    _compare("generator.", header, generator)
-    if not (config.n_mlp or header.is_conditional or "latent_avg" in header.state):
-        raise TensorUnfit("latent_avg is missing, and generator.style.1.weight, which could give it.", _ANOTHER)
-    shapes = [(config.w_dim,), (1, config.w_dim), (config.num_ws, config.w_dim)]
-    for key in ("latent_avg", "encoder_avg"):
-        if key in header.state and tuple(header.state[key].shape) not in shapes:
-            raise _unfit(key, header.state[key].shape, f"[{config.w_dim}] or [{config.num_ws}, {config.w_dim}]")
-    if "conv_clamp" in header.metadata and not _number(header, "conv_clamp", 0) > 0:
-        raise TensorUnfit("conv_clamp is no limit.", _ANOTHER)
-    if header.below("encoder."):
-        _check_encoder(header, config)
-    if header.below("samm."):
-        with _on_meta("samm"):
-            samm = PublishedOutOfDomainInverter(_inverter_config(header, config))
-        del samm.encoder, samm.generator, samm.avg_latent
-        _compare("samm.", header, samm)
-    if header.below("identity."):
-        with _on_meta("identity"):
-            identity = _irse50(header)
-        _compare("identity.", header, identity)
+    def step(self, name: str) -> torch.Tensor:
+        """What strength 1.0 of a direction adds to w_plus: [num_ws,w_dim]."""
+        direction = self.directions[name]
+        return w_plus_step(direction, self.vectors[direction.vector], self.generator.num_ws)
 
 
 def load_imported(path: Path, name: str, device: torch.device) -> ImportedModel:
-    """Load for inference; fractions become float32. Raises `ModelDamaged`, `TensorUnfit`."""
-    header = read_header(path)
-    check(header)
-    state = {}
+    """Load `path`, a `model.safetensors` with its directions beside it, for inference; fractions become float32.
+
+    Raises `ModelDamaged`, `TensorUnfit`.
+    """
+    header = _checked_header(path)
     with path.open("rb") as whole:
         digest = hashlib.file_digest(whole, "sha256").hexdigest()
-    with safe_open(path, "pt") as file:
-        for key in header.state:
-            if _group(key) != "identity":
-                tensor = file.get_tensor(key)
-                state[key] = tensor.to(device, torch.float32 if tensor.is_floating_point() else tensor.dtype)
-    with _on_meta("generator"):
-        generator = Generator(_generator_config(header))
-    generator.load_state_dict(_below("generator.", state), assign=True)
-    if "conv_clamp" in header.metadata:
-        limit_activations(generator, _number(header, "conv_clamp", 0))
-    generator.freeze()
+    state = _read(path, header, device, lambda key: group(key) not in ("identity", "directions", "components"))
+    generator = _generator(header, state)
     encoder = None
     if header.below("encoder."):
-        with _on_meta("encoder"):
-            encoder = ImportedEncoder(*_encoder_config(header))
-        encoder.load_state_dict(_below("encoder.", state), assign=True)
+        with on_meta("encoder"):
+            encoder = ImportedEncoder(*encoder_config(header))
+        encoder.load_state_dict(below("encoder.", state), assign=True)
         encoder.eval().requires_grad_(False)
     latent_avg = state["latent_avg"] if "latent_avg" in state else _estimated_average(generator)
+    vectors = read_vectors(path.parent, generator.num_ws, generator.config.w_dim)
     return ImportedModel(
         name=name,
         digest=digest,
@@ -161,8 +89,49 @@ def load_imported(path: Path, name: str, device: torch.device) -> ImportedModel:
         encoder=encoder,
         encoder_avg=state.get("encoder_avg", torch.zeros_like(latent_avg)),
         inverter=_inverter(header, state, generator, encoder),
-        directions=_below("directions.", state),
+        directions=offered(read_directions(path.parent / TABLE, (), vectors, generator.num_ws)),
+        vectors={key: vector.to(device) for key, vector in vectors.items()},
     )
+
+
+def load_generator(path: Path, device: torch.device) -> tuple[Generator, torch.Tensor]:
+    """The generator alone, and its latent average. Raises `ModelDamaged`, `TensorUnfit`."""
+    header = _checked_header(path)
+    state = _read(path, header, device, lambda key: group(key) in ("generator", "latent_avg"))
+    generator = _generator(header, state)
+    return generator, state["latent_avg"] if "latent_avg" in state else _estimated_average(generator)
+
+
+def sample_w(generator: Generator, count: int) -> torch.Tensor:
+    """w [count,w_dim] of `count` random z, the same every time."""
+    random = torch.Generator().manual_seed(0)
+    z = torch.randn(count, generator.config.w_dim, generator=random)
+    with torch.no_grad():
+        return generator.mapping(z.to(generator.input.input.device))
+
+
+def _checked_header(path: Path) -> Header:
+    header = read_header(path)
+    check(header)
+    return header
+
+
+def _read(path: Path, header: Header, device: torch.device, wanted: Callable[[str], bool]) -> State:
+    with safe_open(path, "pt") as file:
+        tensors = {key: file.get_tensor(key) for key in header.state if wanted(key)}
+    return {
+        key: tensor.to(device, torch.float32 if tensor.is_floating_point() else tensor.dtype)
+        for key, tensor in tensors.items()
+    }
+
+
+def _generator(header: Header, state: State) -> Generator:
+    with on_meta("generator"):
+        generator = Generator(generator_config(header))
+    generator.load_state_dict(below("generator.", state), assign=True)
+    if "conv_clamp" in header.metadata:
+        limit_activations(generator, number(header, "conv_clamp", 0))
+    return generator.freeze()
 
 
 def _inverter(
@@ -171,162 +140,15 @@ def _inverter(
     """The published method around the networks that are loaded already."""
     if encoder is None or not header.below("samm."):
         return None
-    with _on_meta("samm"):
-        inverter = PublishedOutOfDomainInverter(_inverter_config(header, generator.config))
+    with on_meta("samm"):
+        inverter = PublishedOutOfDomainInverter(inverter_config(header, generator.config))
     inverter.generator, inverter.encoder = generator, encoder
-    inverter.load_state_dict(_below("samm.", state), strict=False, assign=True)  # `check` was strict
+    inverter.load_state_dict(below("samm.", state), strict=False, assign=True)  # `check` was strict
     average = state["encoder_avg"] if "encoder_avg" in state else state["latent_avg"]
     inverter.avg_latent = average.reshape(-1, average.shape[-1])[:1]
     return inverter.eval().requires_grad_(False)
 
 
-def _check_encoder(header: Header, generator: GeneratorConfig) -> None:
-    config, kind = _encoder_config(header)
-    if (config.num_ws, config.w_dim) != (generator.num_ws, generator.w_dim):
-        key = f"encoder.styles.{min(config.num_ws, generator.num_ws + 1) - 1}.linear.weight"
-        raise TensorUnfit(
-            f"{key}: the encoder makes {config.num_ws} rows of {config.w_dim}, the generator takes "
-            f"{generator.num_ws} of {generator.w_dim}.",
-            "Give an encoder that was trained for this generator.",
-        )
-    with _on_meta("encoder"):
-        encoder = ImportedEncoder(config, kind)
-    _compare("encoder.", header, encoder)
-
-
-def _compare(prefix: str, header: Header, network: nn.Module) -> None:
-    """Names and shapes, strictly."""
-    found = header.below(prefix)
-    expected = network.state_dict()
-    for key, tensor in expected.items():
-        if key not in found:
-            raise TensorUnfit(f"{prefix}{key} is missing.", _ANOTHER)
-        if found[key].shape != tensor.shape:
-            raise _unfit(f"{prefix}{key}", found[key].shape, str(list(tensor.shape)))
-    for key in found:
-        if key not in expected:
-            raise TensorUnfit(f"{prefix}{key} has no place in such a network.", _ANOTHER)
-
-
-def _unfit(key: str, shape: torch.Size, expected: str) -> TensorUnfit:
-    return TensorUnfit(f"{key} has the shape {list(shape)}, expected is {expected}.", _ANOTHER)
-
-
-@contextlib.contextmanager
-def _on_meta(what: str) -> Iterator[None]:
-    """Networks made here have shapes and no memory."""
-    try:
-        with torch.device("meta"):
-            yield
-    except (ValueError, RuntimeError, TypeError, OverflowError) as error:
-        raise TensorUnfit(f"{what}: {error}.", _ANOTHER) from None
-
-
-def _generator_config(header: Header) -> GeneratorConfig:
-    state = header.below("generator.")
-    blocks = sum(key.startswith("to_rgbs.") and key.endswith(".conv.weight") for key in state)
-    layers = sum(key.startswith("style.") and key.endswith(".weight") for key in state)
-    if 4 << min(blocks, 60) > _GREATEST_RESOLUTION or layers > _DEEPEST_MAPPING:
-        raise TensorUnfit(
-            f"generator.to_rgbs, generator.style: {blocks} scales and {layers} mapping layers are too many.",
-            _ANOTHER,
-        )
-    try:
-        edge = "replicate" if header.metadata.get("edge") == "replicate" else "zeros"
-        return GeneratorConfig.from_state_dict(state, edge=edge)
-    except ValueError as error:
-        raise TensorUnfit(f"generator: {error}.", _ANOTHER) from None
-
-
-def _encoder_config(header: Header) -> tuple[EncoderConfig, str]:
-    """Sizes and kind. Raises `TensorUnfit`."""
-    state = header.below("encoder.")
-    kind = header.metadata.get("encoder", "")
-    if kind not in HEADS:
-        raise TensorUnfit(f"encoder: “{kind[:40]}” is no encoder that is known here.", _ANOTHER)
-    if not HEADS[kind].pyramid:  # the configuration is that of e4e, which has these two
-        state |= {key: torch.empty(0, device="meta") for key in ("latlayer1.weight", "latlayer2.weight")}
-    pyramid = "bicubic" if header.metadata.get("pyramid") == "bicubic" else "bilinear"
-    try:
-        config = EncoderConfig.from_state_dict(state, pyramid)
-    except (ValueError, TypeError) as error:
-        raise TensorUnfit(f"encoder: {error}.", _ANOTHER) from None
-    if config.num_ws > 2 * _GREATEST_RESOLUTION.bit_length():
-        raise TensorUnfit(f"encoder.styles: {config.num_ws} heads are too many.", _ANOTHER)
-    return config, kind
-
-
-def _inverter_config(header: Header, generator: GeneratorConfig) -> InverterConfig:
-    """Raises `TensorUnfit` where SAMM, encoder and generator do not belong together."""
-    if header.metadata.get("encoder") != "e4e":
-        raise TensorUnfit("samm.feats_conv.0.weight: SAMM needs its e4e encoder.", _ANOTHER)
-    widths = []
-    for i, scale in enumerate(SCALES):
-        key = f"samm.feats_conv.{i}.weight"
-        if key not in header.state:
-            raise TensorUnfit(f"{key} is missing.", _ANOTHER)
-        widths.append(header.state[key].shape[0] if header.state[key].ndim == 4 else 0)
-        if scale <= generator.resolution and widths[-1] != generator.width(scale):
-            expected = f"{generator.width(scale)} channels, the generator's at {scale} px"
-            raise _unfit(key, header.state[key].shape, expected)
-    w256, w128, w64, w32 = widths
-    return InverterConfig(
-        generator,
-        _encoder_config(header)[0],
-        (w256, w128, w64, w32),
-        cycles=max(1, min(int(_number(header, "samm_cycles", 2)), 8)),
-        max_flow=_number(header, "samm_max_flow", 0.08),
-    )
-
-
-def _number(header: Header, key: str, otherwise: float) -> float:
-    try:
-        number = float(header.metadata.get(key, otherwise))
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise TensorUnfit(f"{key} is no number.", _ANOTHER)
-    return number
-
-
-def _irse50(header: Header) -> nn.Module:
-    """IR-SE50 with the widths of the file; published with 64 64 128 256 512, 112 px in, an embedding of 512 out."""
-    state = header.below("identity.")
-    first_units = (0, *accumulate(irse.UNITS_PER_STAGE[:-1]))
-    keys = [
-        "input_layer.0.weight",
-        *(f"body.{i}.res_layer.3.weight" for i in first_units),
-        "output_layer.3.weight",
-    ]
-    for key in keys:
-        if key not in state or not state[key].ndim:
-            raise ValueError(f"{key} is missing")
-    *widths, embedding = (len(state[key]) for key in keys)
-    network = nn.Module()
-    network.input_layer = irse.input_layer(widths[0])
-    network.body = irse.body(tuple(widths))
-    flat = widths[-1] * _IDENTITY_MAP**2
-    network.output_layer = nn.Sequential(
-        nn.BatchNorm2d(widths[-1]),
-        nn.Dropout(),
-        nn.Flatten(),
-        nn.Linear(flat, embedding),
-        nn.BatchNorm1d(embedding),
-    )
-    return network
-
-
 def _estimated_average(generator: Generator) -> torch.Tensor:
     """The mean of w over samples of z, where a checkpoint has no `latent_avg`: the same every time."""
-    random = torch.Generator().manual_seed(0)
-    z = torch.randn(_SAMPLES, generator.config.w_dim, generator=random)
-    with torch.no_grad():
-        return generator.mapping(z.to(generator.input.input.device)).mean(0)
-
-
-def _group(key: str) -> str:
-    return key.partition(".")[0]
-
-
-def _below(prefix: str, state: State) -> dict[str, torch.Tensor]:
-    return {key.removeprefix(prefix): tensor for key, tensor in state.items() if key.startswith(prefix)}
+    return sample_w(generator, _SAMPLES).mean(0)

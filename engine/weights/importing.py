@@ -2,8 +2,9 @@
 
     1. a child process (`importers/`), limited and unable to start anything, reads the files and writes
        `model.safetensors` into a hidden folder beside the models
-    2. here that file's header is held against the networks that it claims to be (`imported.check`)
-    3. the folder is renamed into place, whole or not at all; models that are installed already stay as they are
+    2. here that file's header is held against the networks that it claims to be (`header.check`)
+    3. directions are discovered, if no table of them came along (`first_directions`)
+    4. the folder is renamed into place, whole or not at all; models that are installed already stay as they are
 
 `model.json` beside the weights keeps their sha256, for `verify`.
 """
@@ -26,22 +27,21 @@ from typing import Any
 
 import torch
 
-from engine.errors import BadRequest, from_dict
+from engine.errors import BadRequest, FileUnsafe, ImportRefused, from_dict
 from engine.paths import EMBEDDED_MODELS, Home, inside
-from engine.weights import refusals
+from engine.weights.directions import TABLE, write_directions
 from engine.weights.facts import ModelFacts, facts_of
-from engine.weights.imported import check, read_header
-from engine.weights.refusals import FileUnsafe, ImportRefused
-from engine.weights.store import load_model
+from engine.weights.first_directions import install_directions
+from engine.weights.header import check, read_header
+from engine.weights.record import write_record
+from engine.weights.store import WEIGHTS, load_model
 
-WEIGHTS, TABLE, RECORD = "model.safetensors", "directions.toml", "model.json"
 _READER = Path(__file__).parent / "importers"
 _SECONDS = 180
 _SECONDS_PER_GIGABYTE = 180
 _MOST_FILES = 200
 _HIDDEN = ".importing-"
 _STALE_SECONDS = 86_400
-_NO_DIRECTIONS = "direction = []\n"
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def import_model(files: Sequence[Path], name: str, home: Home) -> Imported:
         BadRequest: the name is unusable or taken, or no file was given.
         ImportRefused: and what is under it; nothing was installed.
     """
-    target = _free_name(name, home)
+    target = free_name(name, home)
     if not 0 < len(files) <= _MOST_FILES:
         raise BadRequest(f"{len(files)} files were given.", f"Give 1 to {_MOST_FILES}.")
     home.create()
@@ -73,16 +73,21 @@ def import_model(files: Sequence[Path], name: str, home: Home) -> Imported:
         check(header)
         facts = facts_of(header)
         candidate = _candidate(hidden, name, report)
+        notes = report["notes"]
         if facts.is_conditional:
+            if not (candidate / TABLE).exists():
+                write_directions(candidate / TABLE, [])
             load_model(name, Home(hidden), torch.device("cpu"))
+        else:
+            notes += install_directions(candidate, header)
         try:
             candidate.rename(target)
         except OSError as error:
             raise BadRequest(f"“{name}” could not be made: {error.strerror}.", "Choose another name.") from None
-    return Imported(name, target, report["sha256"], facts, tuple(report["notes"]))
+    return Imported(name, target, report["sha256"], facts, tuple(notes))
 
 
-def _free_name(name: str, home: Home) -> Path:
+def free_name(name: str, home: Home) -> Path:
     """The folder that the model will have."""
     target = inside(home.models, name)
     if inside(EMBEDDED_MODELS, name).exists():
@@ -96,16 +101,13 @@ def _free_name(name: str, home: Home) -> Path:
 
 
 def _candidate(hidden: Path, name: str, report: dict[str, Any]) -> Path:
-    """The model's folder, complete, in a home of its own where it can be tried."""
+    """The model's folder, in a home of its own where it can be tried."""
     folder = inside(Home(hidden).models, name)
     folder.mkdir(parents=True, mode=0o700)
     (hidden / WEIGHTS).rename(folder / WEIGHTS)
     if (hidden / TABLE).exists():
         (hidden / TABLE).rename(folder / TABLE)
-    else:
-        (folder / TABLE).write_text(_NO_DIRECTIONS, "utf-8")
-    record = {"sha256": report["sha256"], "sources": report["sources"]}
-    (folder / RECORD).write_text(json.dumps(record, indent=1), "utf-8")
+    write_record(folder, {"sha256": report["sha256"], "sources": report["sources"]})
     return folder
 
 
@@ -155,7 +157,7 @@ def _read_in_child(files: list[Path], folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         raise FileUnsafe(f"The process that read the files ended without an answer ({_end(child)}).") from None
     if "error" in answer:
-        raise _refusal(answer["error"])
+        raise from_dict(answer["error"])
     return answer["report"]
 
 
@@ -164,14 +166,6 @@ def _environment() -> dict[str, str]:
     kept = ("LIKENESS_HOME", "SYSTEMROOT", "LD_LIBRARY_PATH")
     threads = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
     return {key: os.environ[key] for key in kept if key in os.environ} | threads
-
-
-def _refusal(error: dict[str, str]) -> Exception:
-    """The child's error as the class that it was there."""
-    for kind in vars(refusals).values():
-        if isinstance(kind, type) and issubclass(kind, ImportRefused) and kind.code == error.get("code"):
-            return kind(error["sentence"], error["remedy"])
-    return from_dict(error)
 
 
 def _end(child: subprocess.CompletedProcess[bytes]) -> str:

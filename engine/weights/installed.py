@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +9,14 @@ from typing import Any
 
 from engine.errors import BadRequest, LikenessError, UnknownModel
 from engine.paths import EMBEDDED_MODELS, Home, inside
+from engine.weights.direction_vectors import VECTORS
 from engine.weights.facts import ModelFacts, facts_of
-from engine.weights.imported import check, read_header
-from engine.weights.importing import RECORD, WEIGHTS
+from engine.weights.header import check, read_header
+from engine.weights.model_directions import directions_of_model
+from engine.weights.record import RECORD, digest, read_record
+from engine.weights.store import WEIGHTS
 
 _SET_ASIDE = ".damaged"
-_LARGEST_RECORD = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,10 @@ def verify(name: str, home: Home) -> Verdict:
         model = _look_at(folder, True)
         sentence = model.problem or "Its file can be read, and its tensors fit."
         return Verdict(name, not model.problem, sentence, "Reinstall Likeness." if model.problem else "")
-    record = _record(folder)
-    expected = record.get("sha256")
-    if not isinstance(expected, str):
+    record = read_record(folder)
+    if not isinstance(record.get("sha256"), str):
         return Verdict(name, False, f"Its {RECORD} has no checksum.", "Import the model again.")
-    problem = "" if _digest(folder / WEIGHTS) == expected else "Its file has changed since it was installed."
-    problem = problem or _look_at(folder, False).problem
+    problem = _changed(folder, record) or _look_at(folder, False).problem or _directions_problem(name, home)
     if not problem:
         return Verdict(name, True, "It is what was installed, byte for byte.")
     return Verdict(name, False, problem, _again(name, record), _set_aside(folder, home))
@@ -104,15 +102,20 @@ def _look_at(folder: Path, embedded: bool) -> Installed:
     return Installed(folder.name, folder, embedded, (folder / WEIGHTS).stat().st_size, facts, problem)
 
 
-def _record(folder: Path) -> dict[str, Any]:
-    path = folder / RECORD
+def _changed(folder: Path, record: dict[str, Any]) -> str:
+    for key, name in (("sha256", WEIGHTS), ("directions_sha256", VECTORS)):
+        path = folder / name
+        if key in record and not (path.is_file() and digest(path) == record[key]):
+            return f"Its file {name} has changed since it was installed."
+    return ""
+
+
+def _directions_problem(name: str, home: Home) -> str:
     try:
-        if path.is_symlink() or path.stat().st_size > _LARGEST_RECORD:
-            return {}
-        record = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return record if isinstance(record, dict) else {}
+        directions_of_model(name, home)
+    except LikenessError as error:
+        return error.sentence
+    return ""
 
 
 def _again(name: str, record: dict[str, Any]) -> str:
@@ -129,8 +132,3 @@ def _set_aside(folder: Path, home: Home) -> str:
             folder.rename(target)
             return target.name
     raise BadRequest("There are too many damaged models.", f"Remove some from {home.models}.")
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

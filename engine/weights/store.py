@@ -21,14 +21,14 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 
-from engine.errors import ModelDamaged, UnknownModel
+from engine.errors import ModelDamaged, ModelNotUsable, UnknownModel
 from engine.networks.landmark_map import LandmarkMap
 from engine.networks.stylegan2 import ConditionalMapping, Generator, GeneratorConfig
 from engine.paths import EMBEDDED_MODELS, Home, inside
-from engine.weights.directions import Direction, read_directions
-from engine.weights.refusals import ModelNotUsable
+from engine.weights.directions import TABLE, Direction, offered, read_directions
 
 EMBEDDED = "default"
+WEIGHTS = "model.safetensors"
 EMBEDDED_NOTICE = (
     "A small model, trained on rendered heads. It moves your photograph's own pixels; "
     "it does not paint new ones."
@@ -95,7 +95,7 @@ def model_folder(name: str, home: Home) -> Path:
     """Where a model lies: imported ones in the home, else the embedded ones. Raises `UnknownModel`."""
     for root in (home.models, EMBEDDED_MODELS):
         folder = inside(root, name)
-        if (folder / "model.safetensors").is_file():
+        if (folder / WEIGHTS).is_file():
             return folder
     raise UnknownModel(f"No model named “{name}” is installed.", "Choose another, or “default”.")
 
@@ -103,7 +103,7 @@ def model_folder(name: str, home: Home) -> Path:
 def load_model(name: str, home: Home, device: torch.device) -> FaceModel:
     """Load a model for inference. Raises `UnknownModel`, `ModelDamaged`, `ModelNotUsable`."""
     folder = model_folder(name, home)
-    path = folder / "model.safetensors"
+    path = folder / WEIGHTS
     try:
         _check_usable(name, path)
         metadata, state = read_weights(path, device)
@@ -123,7 +123,7 @@ def load_model(name: str, home: Home, device: torch.device) -> FaceModel:
         conditional=conditional,
         landmark_map=landmark_map.to(device).eval().requires_grad_(False),
         parameters=parameters,
-        directions=read_directions(folder / "directions.toml", parameters.names),
+        directions=offered(read_directions(folder / TABLE, parameters.names)),
     )
 
 
@@ -152,7 +152,7 @@ def build_generator(
     metadata: dict[str, str], state: dict[str, torch.Tensor]
 ) -> tuple[Generator, ConditionalMapping, Parameters]:
     """Generator, mapping and parameters out of what `read_weights` gave, frozen. Raises `ValueError`, `KeyError`."""
-    names = tuple(json.loads(metadata["parameters"]))
+    names = parameter_names(metadata)
     generator_state = _under("generator.", state)
     edge = "replicate" if metadata.get("edge") == "replicate" else "zeros"
     generator = Generator(GeneratorConfig.from_state_dict(generator_state, edge=edge))
@@ -166,6 +166,11 @@ def build_generator(
     generator.to(device).freeze()
     conditional.to(device).eval().requires_grad_(False)
     return generator, conditional, parameters
+
+
+def parameter_names(metadata: dict[str, str]) -> tuple[str, ...]:
+    """The known parameters of a model; none where it is edited in w. Raises `ValueError`."""
+    return tuple(json.loads(metadata.get("parameters", "[]")))
 
 
 def latent_of(conditional: ConditionalMapping, c: torch.Tensor) -> torch.Tensor:

@@ -31,6 +31,7 @@ from engine.messages import (
     InversionInfo,
     InvertRequest,
     InvertResult,
+    RestoreRequest,
     WorkRequest,
     WorkResult,
 )
@@ -39,6 +40,7 @@ from engine.settings import Settings
 from engine.spool import Spool
 from engine.weights.store import FaceModel, load_model
 from engine.worker.pictures import generated_picture, mask_picture, view, visible
+from engine.worker.restoring import Networks, restore
 
 Report = Callable[[float, str], None]
 PREPARED = 16  # faces kept ready in memory
@@ -82,6 +84,9 @@ class Pipeline:
             faces = self._detect(request.picture, visible(picture))
             return DetectResult(faces=[_found(n, face) for n, face in enumerate(faces, 1)])
         model = self._model(request.model)
+        if isinstance(request, RestoreRequest):
+            networks, region = Networks(model, self._detector, self._mesh), spool.read(request.region)
+            return restore(networks, picture, region, self._steps(request), spool, report)
         if isinstance(request, InvertRequest):
             inverted = self._inversions(request, model, picture, report)
             faces = [self._result(subject, model, picture, spool, {}, None) for subject in inverted]
@@ -140,7 +145,7 @@ class Pipeline:
         report(0.0, "Looking for faces")
         photo = visible(picture)
         chosen = _chosen(self._detect(request.picture, photo), request.face)
-        steps = self._settings.refine_steps if request.refine_steps is None else request.refine_steps
+        steps = self._steps(request)
         inverted = []
         for done, (number, face) in enumerate(chosen):
             what = (
@@ -163,6 +168,9 @@ class Pipeline:
             else:
                 inverted.append(Subject(number, identity, known, from_cache=True))
         return inverted
+
+    def _steps(self, request: InvertRequest | EditRequest | RestoreRequest) -> int:
+        return self._settings.refine_steps if request.refine_steps is None else request.refine_steps
 
     def _detect(self, picture: str, photo: np.ndarray) -> list[Face]:
         """Faces, largest first; those of the last picture are remembered."""

@@ -21,7 +21,7 @@ from gi.repository import Gegl, Gimp  # noqa: E402
 
 from . import compositing, parasite  # noqa: E402
 from .gimpfu_compat import Refusal  # noqa: E402
-from .job import MAX_PIXELS, MAX_SIDE, Face, Picture  # noqa: E402
+from .job import MAX_PIXELS, MAX_SIDE, Face, Filling, Picture  # noqa: E402
 
 EIGHT_BIT = (Gimp.Precision.U8_NON_LINEAR, Gimp.Precision.U8_LINEAR, Gimp.Precision.U8_PERCEPTUAL)
 GEGL_FORMAT = {
@@ -116,6 +116,22 @@ def add_faces(source: Source, faces: list[Face], model: str) -> list[Gimp.Layer]
         _insert(source.image, [(layer, parent, position) for layer in reversed(layers)])
         _mark(source.image, known)
     return layers
+
+
+def add_filling(source: Source, filling: Filling) -> Gimp.Layer:
+    """Lay what fills a region above the source, its layer mask the region, in one undo step as `add_faces`."""
+    with _one_step(source.image):
+        _leave_palette(source.image)
+        layer = compositing.new_layer(source.layer, "Likeness: restored", filling.rect)
+        try:
+            _set(layer, compositing.fitted(layer, source.layer, filling.rect, filling.layer))
+            _add_layer_mask(layer, filling.layer_mask)
+        except BaseException:
+            layer.delete()
+            raise
+        position = source.image.get_item_position(source.layer)
+        _insert(source.image, [(layer, source.layer.get_parent(), position)])
+    return layer
 
 
 def replace_face(source: Source, target: Gimp.Layer, face: Face, model: str) -> Gimp.Layer | None:

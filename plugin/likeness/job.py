@@ -52,6 +52,16 @@ class Answer:
     faces: list[Face]
 
 
+@dataclass(frozen=True)
+class Filling:
+    """What fills a region: pixels and layer mask over `rect`. `warning` is a sentence, or empty."""
+
+    rect: Rect
+    layer: Picture
+    layer_mask: Picture
+    warning: str
+
+
 class Work:
     """What a procedure wants of the engine.
 
@@ -72,13 +82,8 @@ class Work:
         `report` is called in this thread with a sentence and a fraction, or None when none can be told. Raises
         `EngineProblem`, and `JobCancelled` when the dialog was closed.
         """
-        home, command = launch.read_location(self._folder)
-        client = launch.ensure_engine(
-            home, command, on_wait=lambda: report("Likeness: starting the engine…", None)
-        )
-        picture = self._picture
-        sent = client.send_picture(picture.width, picture.height, picture.format, picture.pixels)
-        request = self._request | {"picture": sent["id"]}
+        home, client = _engine(self._folder, report)
+        request = self._request | {"picture": _sent(client, self._picture)}
         if self._note is not None:
             request["inversions"] = [self._known_inversion(client, self._note)]
         if request["kind"] == "dialog":
@@ -106,6 +111,40 @@ class Work:
             inversion=client.inversion(result["inversion"]) if keep_inversion else None,
             edits=edits,
         )
+
+
+class RestoreWork:
+    """What *Restore Face…* wants of the engine: a picture's `region` (Y u8, as large) filled. See `Work`."""
+
+    def __init__(self, folder: Path, picture: Picture, region: Picture, request: dict[str, Any]) -> None:
+        self._folder = folder
+        self._picture = picture
+        self._region = region
+        self._request = request
+
+    def run(self, report: Report) -> Filling:
+        """As `Work.run`."""
+        _, client = _engine(self._folder, report)
+        pictures = {"picture": _sent(client, self._picture), "region": _sent(client, self._region)}
+        result = client.run(self._request | pictures, lambda event: _tell(event, report))
+        x, y, width, height = result["rect"]
+        return Filling(
+            rect=(x, y, width, height),
+            layer=_fetch(client, result["layer"]["id"], width, height, self._picture.format),
+            layer_mask=_fetch(client, result["layer_mask"]["id"], width, height, "Y u8"),
+            warning=result["warning"],
+        )
+
+
+def _engine(folder: Path, report: Report) -> tuple[Path, Client]:
+    """The home, and the way to its engine, which is started if need be."""
+    home, command = launch.read_location(folder)
+    client = launch.ensure_engine(home, command, on_wait=lambda: report("Likeness: starting the engine…", None))
+    return home, client
+
+
+def _sent(client: Client, picture: Picture) -> str:
+    return client.send_picture(picture.width, picture.height, picture.format, picture.pixels)["id"]
 
 
 def _tell(event: dict[str, Any], report: Report) -> None:

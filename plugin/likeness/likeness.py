@@ -25,7 +25,8 @@ def load_package(folder: Path) -> None:
 
 if __name__ == "__main__":
     load_package(FOLDER)
-    from likeness import gimpfu_compat, procedures
+    from likeness import gimpfu_compat, procedures, restoring
 
     procedures.declare()
+    restoring.declare()
     gimpfu_compat.main()

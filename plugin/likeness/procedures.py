@@ -1,4 +1,4 @@
-"""The two procedures: Invert Face… and Edit Face….
+"""The procedures Invert Face… and Edit Face…; Restore Face… stands in restoring.py.
 
 Both do the same: read the selected layer, let the engine work on it, lay what comes back above it. A script
 passes values and never sees a window; a person gets the engine's dialog first.
@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from gi.repository import Gimp
 
@@ -27,9 +28,10 @@ from .gimpfu_compat import (
     register,
     widgets,
 )
-from .job import Answer, Work
+from .job import Answer, Report, Work
 from .waiting import attend
 
+Answered = TypeVar("Answered")
 FOLDER = Path(__file__).resolve().parent
 MENU = "<Image>/Filters/Likeness"
 ENGINES_OWN = -1  # refine-steps: what the settings say
@@ -47,7 +49,7 @@ DESKTOP = re.compile(
 def invert(image, layer, face, refine_steps, model):
     """plug-in-likeness-invert, from a script."""
     canvas.check_layer(image, layer)
-    _refuse_indexed(image)
+    refuse_indexed(image)
     source = canvas.read(image, layer)
     answer = _ask(source, {"kind": "invert", **_choice(face, refine_steps, model)}, None)
     return _lay(source, answer, None)
@@ -57,7 +59,7 @@ def edit(image, layer, face, refine_steps, model, edits):
     """plug-in-likeness-edit, from a script."""
     strengths = _parsed(edits)
     canvas.check_layer(image, layer)
-    _refuse_indexed(image)
+    refuse_indexed(image)
     note = canvas.read_note(layer)
     request = {"kind": "edit", **_choice(face, refine_steps, model, note), "edits": strengths}
     source = canvas.read(image, _photograph(image, layer, note))
@@ -83,7 +85,7 @@ def edit_in_dialog(image, layer, face, refine_steps, model, edits):
 def _in_dialog(window, image, layer, choice, edits, note):
     canvas.check_layer(image, layer)
     if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
-        _offer_conversion()
+        offer_conversion()
     source = canvas.read(image, _photograph(image, layer, note))
     request = {
         "kind": "dialog",
@@ -100,9 +102,13 @@ def _in_dialog(window, image, layer, choice, edits, note):
 
 def _ask(source: canvas.Source, request: dict[str, Any], note: parasite.Note | None) -> Answer:
     """Let the engine work. Raises `Cancelled`, and `Refusal` with what the engine has to say."""
-    work = Work(FOLDER, source.picture, request, note)
+    return ask(Work(FOLDER, source.picture, request, note).run)
+
+
+def ask(run: Callable[[Report], Answered]) -> Answered:
+    """Do a job's `run` while GIMP goes on. Raises as `_ask`."""
     try:
-        return attend(work.run, "Likeness: asking the engine…")
+        return attend(run, "Likeness: asking the engine…")
     except JobCancelled:
         raise Cancelled from None
     except EngineProblem as problem:
@@ -192,7 +198,7 @@ def _desktop() -> dict[str, str]:
     return dict(list(found.items())[:40])
 
 
-def _refuse_indexed(image: Gimp.Image) -> None:
+def refuse_indexed(image: Gimp.Image) -> None:
     if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
         raise Refusal(
             "An indexed image takes no layer with a face: it has a palette only. Convert it first with "
@@ -200,7 +206,7 @@ def _refuse_indexed(image: Gimp.Image) -> None:
         )
 
 
-def _offer_conversion() -> None:
+def offer_conversion() -> None:
     """Ask whether an indexed image may become an RGB image. Raises `Cancelled`."""
     GimpUi, Gtk = widgets()
     dialog = Gtk.MessageDialog(
@@ -220,14 +226,17 @@ def _offer_conversion() -> None:
         raise Cancelled
 
 
-_ABOUT = ("The authors of Likeness", "The authors of Likeness, GPL-3.0-or-later", "2026")
-_PARAMS = [
+ABOUT = ("The authors of Likeness", "The authors of Likeness, GPL-3.0-or-later", "2026")
+PLACE = [
     (PF_IMAGE, "image", "The image", None),
     (PF_DRAWABLE, "drawable", "The layer that holds the photograph", None),
-    (PF_INT, "face", "_Face: 0 = all of them, n = the n-th largest", 0, (0, 1000)),
+]
+METHOD = [
     (PF_INT, "refine-steps", "_Refine: steps, -1 = as in the engine's settings", ENGINES_OWN, (-1, 5000)),
     (PF_STRING, "model", "_Model: its name, empty = the one in the engine's settings", ""),
 ]
+_FACE = (PF_INT, "face", "_Face: 0 = all of them, n = the n-th largest", 0, (0, 1000))
+_PARAMS = [*PLACE, _FACE, *METHOD]
 _RESULTS = [(PF_LAYERS, "layers", "The new layers, one for each face")]
 _HELP = (
     "For each face a layer is laid above the selected one, at the face's place; its layer mask lets the "
@@ -237,12 +246,12 @@ _HELP = (
 
 
 def declare() -> None:
-    """Declare both procedures to GIMP."""
+    """Declare the two to GIMP."""
     register(
         "plug-in-likeness-invert",
         "Find the faces of a layer in a generator's latent space",
         _HELP,
-        *_ABOUT,
+        *ABOUT,
         "_Invert Face…",
         "*",
         _PARAMS,
@@ -255,7 +264,7 @@ def declare() -> None:
         "plug-in-likeness-edit",
         "Edit the faces of a layer, with the person kept",
         _HELP + " With a layer selected that Likeness made, its edit is taken up again and replaced.",
-        *_ABOUT,
+        *ABOUT,
         "_Edit Face…",
         "*",
         [*_PARAMS, (PF_STRING, "edits", '_Edits: a JSON object such as {"smile": 1.0}', "{}")],

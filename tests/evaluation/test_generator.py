@@ -42,6 +42,10 @@ def test_the_command_leaves_figures_and_pictures(trained: Path):
     assert figures["resolution"] == 16
     assert figures["held_out"] == 16
     assert 5 < figures["psnr"] < 40
+    groups = figures["groups"]
+    assert sum(groups[name]["held_out"] for name in ("feminine", "masculine")) == 16
+    assert sum(one["held_out"] for name, one in groups.items() if "skin" in name) == 16
+    assert sum(one["held_out"] for name, one in groups.items() if "years" in name) == 16
     for name in ("worst.png", "samples.png", "twins/shard-00000.npz", "young/set.json", "old/set.json"):
         assert (trained / "evaluation" / name).exists()
 

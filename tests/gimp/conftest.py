@@ -15,8 +15,6 @@ from tests.gimp.chroot import Gimp3, NoGimp, ensure, ensure_qt_libraries
 from tests.gimp.desk import Desk
 from tests.gimp.windows import Screen
 
-_missing: list[str] = []
-
 
 @pytest.fixture(scope="session")
 def gimp3() -> Gimp3:
@@ -43,15 +41,6 @@ def screen(desk: Desk) -> Iterator[Screen]:
 
 
 def _skip(reason: str) -> NoReturn:
-    _missing.append(reason)
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
-    yield  # pytest's own summary first
-    if _missing:
-        terminalreporter.section("GIMP", red=True, bold=True)
-        terminalreporter.line(f"Tests in a real GIMP 3 did NOT run: {_missing[0]}")

@@ -10,10 +10,11 @@ import pytest
 
 from plugin.likeness import launch
 from plugin.likeness.client import EngineProblem
-from plugin.likeness.job import Picture, Work
+from plugin.likeness.job import Picture, RestoreWork, Work
 from plugin.likeness.parasite import Note
 
 SENT = Picture(8, 6, "RGBA float", bytes(8 * 6 * 16))
+REGION = Picture(8, 6, "Y u8", bytes(range(48)))
 IDENTITY = "ab" * 32
 
 
@@ -28,6 +29,9 @@ class StandIn:
         self.layer_format = "RGBA float"
 
     def send_picture(self, width: int, height: int, pixel_format: str, pixels: bytes) -> dict[str, Any]:
+        if pixel_format == "Y u8":
+            assert (width, height, pixels) == (REGION.width, REGION.height, REGION.pixels)
+            return {"id": "region"}
         assert (width, height, pixel_format, pixels) == (SENT.width, SENT.height, SENT.format, SENT.pixels)
         return {"id": "sent"}
 
@@ -43,6 +47,8 @@ class StandIn:
             "layer_mask": {"id": "mask"},
             "edits": self.edits,
         }
+        if request["kind"] == "restore":
+            return {**face, "kind": "restore", "model": "default", "warning": "Look at it."}
         return {"kind": "edit", "model": "default", "faces": [face]}
 
     def fetch_picture(self, identity: str) -> tuple[dict[str, Any], bytes]:
@@ -124,3 +130,17 @@ def test_the_setting_that_leaves_inversions_out(
     (face,) = work(tmp_path).run(lambda *_: None).faces
     assert (face.inversion is not None) is kept
     assert client.requests
+
+
+def test_a_region_travels_with_its_picture(client: StandIn, tmp_path: Path) -> None:
+    filling = RestoreWork(tmp_path, SENT, REGION, {"kind": "restore", "model": None}).run(lambda *_: None)
+    assert client.requests == [{"kind": "restore", "model": None, "picture": "sent", "region": "region"}]
+    assert (filling.rect, filling.layer.format, filling.layer_mask.format) == (
+        (1, 2, 4, 3),
+        "RGBA float",
+        "Y u8",
+    )
+    assert filling.warning == "Look at it."
+    client.layer_format = "RGBA u8"
+    with pytest.raises(EngineProblem, match="was due"):
+        RestoreWork(tmp_path, SENT, REGION, {"kind": "restore"}).run(lambda *_: None)

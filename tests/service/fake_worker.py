@@ -33,6 +33,8 @@ from engine.messages import (
     InversionInfo,
     InvertResult,
     Message,
+    RestoredFace,
+    RestoreResult,
     WorkRequest,
 )
 from engine.paths import Home
@@ -86,6 +88,16 @@ def _result(request: WorkRequest, spool: Spool, edits: dict[str, float]) -> Mess
     height, width = photo.shape[:2]
     layer = np.ascontiguousarray(255 - np.asarray(photo))
     layer[..., 3] = 255
+    if request.kind == "restore":
+        region = np.ascontiguousarray(spool.read(request.region))
+        return RestoreResult(
+            model="default",
+            rect=(0, 0, width, height),
+            layer=spool.add(layer),
+            layer_mask=spool.add(region),
+            faces=[RestoredFace(number=1, box=(0, 0, width, height), landmark_error=0.01, hidden=0.1)],
+            warning="Some of it is smooth." if region.max() < 255 else "",
+        )
     half = np.zeros((height, width), np.uint8)
     half[: height // 2] = 255
     face = FaceResult(

@@ -21,7 +21,7 @@ from engine.training.inversion_losses import area_loss, mask_loss, probability_l
 from engine.training.inversion_pairs import Pairs, make_pairs
 from engine.training.inversion_recipe import CompositionSet, DecomposerStage
 from engine.training.parallel import Team
-from engine.training.recipe import Rate
+from engine.training.tables import Rate
 from tests.training.tiny_compositions import TINY, TINY_HELD_OUT, tiny
 from tests.training.tiny_faces import tiny_faces
 

@@ -31,8 +31,9 @@ from engine.training.face_source import ConditionalFaces, StyleFaces
 from engine.training.inversion_recipe import EncoderStage
 from engine.training.jitter import Jitter
 from engine.training.parallel import Team
-from engine.training.recipe import Rate, read_recipe
+from engine.training.recipe import read_recipe
 from engine.training.renders import Renders, read_renders
+from engine.training.tables import Rate
 from tests.training.conftest import SMOKE
 from tests.training.tiny_compositions import tiny
 from tests.training.tiny_faces import tiny_faces

@@ -11,8 +11,13 @@ from engine.cli import main
 from engine.errors import BadRequest
 from engine.paths import RECIPES
 from engine.training import draws
+from engine.training.face_task import FaceTask
+from engine.training.generator import GeneratorTask
+from engine.training.parallel import Team
 from engine.training.rates import rate_at
-from engine.training.recipe import Rate, read_recipe
+from engine.training.recipe import Recipe, read_recipe
+from engine.training.renders import read_renders
+from engine.training.tables import Rate
 
 
 @pytest.mark.parametrize("name", ["default", "smoke"])
@@ -37,6 +42,19 @@ def test_ours_are_right(name: str):
         ("batch = 8", "batch = 0", "generator.stages.0.batch"),
         ("seed = 1", "sede = 1", r"renders\.tiny\.seed"),
         ("[generator]", "[generator", "cannot be read"),
+        ('compositions = "tiny-composed"', 'compositions = "gone"', "no compositions named gone"),
+        ('held_out = "tiny-held-out-composed"', 'held_out = "gone"', "no compositions named gone"),
+        (
+            'renders = "tiny"\nheld_out = "tiny-held-out"\ncompositions',
+            'renders = "gone"\nheld_out = "tiny"\ncompositions',
+            "gone",
+        ),
+        ("count = 16\nseed = 7", "count = 16\nseed = 6", "held out has the seed"),
+        ("count = 16\nseed = 7", "count = 16\nseed = 1", "held out has the seed"),
+        ("tiny-composed", "tiny", "both named tiny"),
+        ('name = "samm-published"', 'name = "samm"', "the same name"),
+        ("seed = 6\nsize = 32", "seed = 6\nsize = 40", "stage encoder: the side of its renders"),
+        ("scales = [8, 16, 32]", "scales = [16, 8, 32]", "coarse to fine"),
     ],
 )
 def test_wrong_ones_say_where(tmp_path: Path, old: str, new: str, told: str):
@@ -46,6 +64,33 @@ def test_wrong_ones_say_where(tmp_path: Path, old: str, new: str, told: str):
     path.write_text(text.replace(old, new))
     with pytest.raises(BadRequest, match=told):
         read_recipe(path)
+
+
+def test_the_networks_that_invert_change_no_other_run(tiny_data: Path):
+    """What a run may be resumed by does not depend on them."""
+    recipe = read_recipe(RECIPES / "smoke.toml")
+    renders, held_out = (
+        read_renders(tiny_data / name, recipe.renders[name]) for name in ("tiny", "tiny-held-out")
+    )
+
+    def described(one: Recipe) -> list[str]:
+        generator = [
+            GeneratorTask(one.generator, stage, renders, held_out, Team()) for stage in one.generator.stages
+        ]
+        features = [FaceTask(one.features.stages[0], renders, held_out, Team())]
+        return [task.described for task in (*generator, *features)]
+
+    without = Recipe.model_validate(recipe.model_dump(exclude={"inversion"}))
+    assert without.inversion is None
+    assert described(without) == described(recipe)
+    # As it was before there were any.
+    assert described(recipe)[0] == (
+        '[32, 2, [32, 32, 32, 16], {"adversarial": null, "batch": 8, "ema_images": 80, "features": 0.0, "held_out": '
+        '"tiny-held-out", "images": 160, "name": "regression-16", "rate": {"first": 0.02, "last": 0.005, "warm_up": 5}, '
+        '"renders": "tiny", "resolution": 16, "seed": 1, "train_from": 4}, '
+        '"RenderSet(count=32, seed=1, size=32, views=2) format 2", '
+        '"RenderSet(count=16, seed=2, size=32, views=2) format 2", ""]'
+    )
 
 
 def test_the_command_says_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

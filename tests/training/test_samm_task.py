@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,16 +11,23 @@ import torch
 
 from engine.errors import BadRequest
 from engine.networks.features import FIVE, FaceReader, FaceReaderConfig
+from engine.networks.flow import warp
 from engine.networks.identity import IdentityReader, IdentityReaderConfig
 from engine.networks.parameter_encoder import ParameterEncoder, ParameterEncoderConfig
+from engine.networks.stylegan2 import Generator, GeneratorConfig
 from engine.training import checkpoint, loop
+from engine.training.blend_judge import BlendJudge
 from engine.training.compositions import Compositions
-from engine.training.face_source import ConditionalFaces
+from engine.training.face_source import ConditionalFaces, FaceSource, StyleFaces
 from engine.training.inversion_losses import style_distance
 from engine.training.inversion_recipe import SammStage
 from engine.training.parallel import Team
-from engine.training.recipe import Rate
-from engine.training.samm_task import Readers, SammTask
+from engine.training.photographs import Photographs
+from engine.training.samm_losses import Readers
+from engine.training.samm_task import SammTask
+from engine.training.sampled_compositions import SampledCompositions
+from engine.training.tables import Rate
+from engine.weights.inverters import TrainedEncoder
 from tests.training.tiny_compositions import TINY_HELD_OUT, tiny
 from tests.training.tiny_faces import tiny_faces
 
@@ -29,6 +37,15 @@ STAGE = SammStage(
     scales_from=(0.0, 0.2, 0.4), width=8,
 )  # fmt: skip
 FORMS = ("additive", "published")
+
+
+def untrained_encoder(faces: FaceSource) -> TrainedEncoder:
+    torch.manual_seed(1)
+    generator = faces.generator.config
+    config = ParameterEncoderConfig(
+        32, (8, 8, 8, 16), (1, 1, 1), faces.length, generator.num_ws, generator.w_dim, 0
+    )
+    return TrainedEncoder(ParameterEncoder(config).eval().requires_grad_(False), "encoder", faces.origin)
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +60,8 @@ def faces(sets: tuple[Compositions, Compositions]) -> ConditionalFaces:
 
 
 @pytest.fixture(scope="module")
-def encoder(faces: ConditionalFaces) -> ParameterEncoder:
-    torch.manual_seed(1)
-    config = ParameterEncoderConfig(32, (8, 8, 8, 16), (1, 1, 1), faces.length, 8, 32, 0)
-    return ParameterEncoder(config).eval().requires_grad_(False)
+def encoder(faces: ConditionalFaces) -> TrainedEncoder:
+    return untrained_encoder(faces)
 
 
 @pytest.fixture(scope="module")
@@ -64,11 +79,12 @@ Make = Callable[..., SammTask]
 def make(
     sets: tuple[Compositions, Compositions],
     faces: ConditionalFaces,
-    encoder: ParameterEncoder,
+    encoder: TrainedEncoder,
     readers: Readers,
 ) -> Make:
-    def made(team: Team = Team(), **changes: object) -> SammTask:
-        return SammTask(STAGE.model_copy(update=changes), faces, encoder, *sets, team, readers)
+    def made(team: Team = Team(), photographs: Photographs | None = None, **changes: object) -> SammTask:
+        stage = STAGE.model_copy(update=changes)
+        return SammTask(stage, faces, encoder, *sets, team, readers, photographs)
 
     return made
 
@@ -152,3 +168,115 @@ def test_styles_are_alike_where_pictures_are_shuffled() -> None:
 def test_scales_that_nobody_has_are_refused(make: Make) -> None:
     with pytest.raises(BadRequest, match="no features at 64 px"):
         make(scales=(32, 64), scales_from=(0.0, 0.5))
+
+
+def test_an_encoder_of_another_generator_is_refused(
+    faces: ConditionalFaces, encoder: TrainedEncoder, sets: tuple[Compositions, Compositions]
+) -> None:
+    other = replace(encoder, generator="another")
+    with pytest.raises(BadRequest, match="another generator"):
+        SammTask(STAGE, faces, other, *sets, Team())
+
+
+# The adversarial term
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_in_our_form_the_judge_moves_the_picture_and_not_the_mask(make: Make, form: str) -> None:
+    task = make(form=form, scales_from=(0.0, 0.0, 0.0))
+    task.step(0)
+    scenes = task.batch_of(1)
+    found = task.network(task.faces.generator, scenes.w_plus, scenes.features)
+    found.invertibility_mask.retain_grad()
+    task.terms(found, scenes)["adversarial"].backward()
+    gradient = found.invertibility_mask.grad
+    assert (gradient is not None and bool(gradient.any())) == (form == "published")
+    assert any(one.grad is not None and one.grad.any() for one in task.trained)
+
+
+def test_the_judge_learns_to_tell_blends_from_photographs() -> None:
+    generator = torch.Generator().manual_seed(3)
+    judge = BlendJudge(1, Team())
+    right: list[float] = []
+    for k in range(24):
+        photograph = torch.rand(4, 3, 32, 32, generator=generator) * 2 - 1
+        blend = torch.nn.functional.avg_pool2d(photograph, 5, 1, 2)
+        right.append(judge.learn(k, photograph, blend, 2e-3)["right"])
+    assert sum(right[-4:]) / 4 > 0.9
+    photograph = torch.rand(4, 3, 32, 32, generator=generator) * 2 - 1
+    assert judge.fooled(photograph) < judge.fooled(torch.zeros_like(photograph))
+
+
+def test_without_its_weight_there_is_no_judge(make: Make) -> None:
+    task = make(adversarial=0.0)
+    assert {"right", "adversarial"}.isdisjoint(task.step(0))
+    assert not any(key.startswith(("judge", "discriminator")) for key in task.state())
+
+
+# A user's photographs, and generators without labels
+
+
+def test_photographs_count_beside_compositions(make: Make) -> None:
+    crops = torch.randint(0, 256, (3, 3, 32, 32), generator=torch.Generator().manual_seed(4), dtype=torch.uint8)
+    photographs = Photographs(crops, "three")
+    assert torch.equal(photographs.pictures(torch.tensor([1])), photographs.pictures(torch.tensor([0])).flip(3))
+    task, alone = make(photographs=photographs), make()
+    assert task.described != alone.described
+    scenes = task.photographed_scenes(photographs, 0)
+    assert len(scenes.photograph) == STAGE.batch // 4
+    figures, without = task.loss(0)[1], alone.loss(0)[1]
+    assert figures["reconstruction"] != without["reconstruction"]
+    assert torch.equal(figures["true_mask"], without["true_mask"])
+    assert torch.isfinite(figures["loss"])
+
+
+@pytest.fixture(scope="module")
+def style_faces() -> StyleFaces:
+    torch.manual_seed(6)
+    generator = Generator(GeneratorConfig(32, (16, 16, 16, 16), w_dim=24, n_mlp=2))
+    return StyleFaces.of(generator.freeze(), "random")
+
+
+def test_a_generator_without_labels_learns_from_its_own_faces(
+    style_faces: StyleFaces, sets: tuple[Compositions, Compositions]
+) -> None:
+    composed, held_out = (SampledCompositions.of(style_faces, one, 5) for one in sets)
+    changes = {"images": 160, "adversarial": 0.0, "scales_from": (0.0, 0.0, 0.0)}
+    stage = STAGE.model_copy(update={**changes, "rate": Rate(first=1e-2, last=3e-3, warm_up=2)})
+    task = SammTask(stage, style_faces, untrained_encoder(style_faces), composed, held_out, Team())
+    figures = [task.step(k) for k in range(task.steps)]
+    assert sum(one["true_mask"] for one in figures[-5:]) < 0.9 * sum(one["true_mask"] for one in figures[:5])
+
+
+def test_where_the_code_is_the_encoders_such_a_flow_is_not_known(
+    style_faces: StyleFaces, sets: tuple[Compositions, Compositions]
+) -> None:
+    composed = SampledCompositions.of(style_faces, sets[0], 5)
+    encoder = untrained_encoder(style_faces)
+
+    def known(encoded: float) -> torch.Tensor:
+        stage = STAGE.model_copy(update={"encoded": encoded})
+        return SammTask(stage, style_faces, encoder, composed, composed, Team()).batch_of(0).known
+
+    assert known(0.0).mean() > 0.8
+    assert not known(1.0).any()
+
+
+def test_compositions_of_own_faces_keep_the_truth(
+    style_faces: StyleFaces, sets: tuple[Compositions, Compositions]
+) -> None:
+    index = torch.arange(len(sets[0]))
+    composed = SampledCompositions.of(style_faces, sets[0], 5)
+    assert torch.equal(composed.parameters, SampledCompositions.of(style_faces, sets[0], 5).parameters)
+    assert composed.made != SampledCompositions.of(style_faces, sets[0], 6).made
+    mask, x = composed.invertibility_masks(index, 32), composed.photographs(index, 32)
+    assert torch.equal(mask, sets[0].invertibility_masks(index, 32))
+    moved = warp(composed.inversions(index, 32), composed.flows(index, 32))
+    torch.testing.assert_close(x * (1 - mask), moved * (1 - mask))
+    torch.testing.assert_close(x * mask, sets[0].photographs(index, 32) * mask)
+    assert composed.photographs(index[:2], 64).shape == (2, 3, 64, 64)
+    codes = style_faces.codes_of(composed.parameters[:1], composed.names)
+    made = style_faces.generator.synthesis(style_faces.latent(codes)).clamp(-1, 1)
+    torch.testing.assert_close(made, composed.inversions(index[:1], 32), rtol=0, atol=1e-4)
+    with pytest.raises(BadRequest, match="labelled"):
+        style_faces.codes_of(composed.parameters, ("age",))

@@ -23,7 +23,7 @@ def run(*command: str) -> None:
 
 def test_every_stage_runs_on_real_renders(tmp_path: Path):
     recipe = read_recipe(SMOKE)
-    for name, wanted in recipe.renders.items():
+    for name, wanted in (recipe.renders | recipe.compositions).items():
         run(*shlex.split(wanted.command(tmp_path / name))[1:])
     where = ("--recipe", str(SMOKE), "--data", str(tmp_path), "-o", str(tmp_path / "out"))
     run("-m", "engine", "train", "features", *where)
@@ -44,3 +44,11 @@ def test_every_stage_runs_on_real_renders(tmp_path: Path):
         "region_agreement",
     }
     assert (tmp_path / "out" / "model" / "model.safetensors").exists()
+    for what in ("encoder", "samm", "decomposer"):
+        run("-m", "engine", "train", what, *where)
+    run("-m", "engine", "evaluate", "decomposition", *where)
+    assert recipe.inversion
+    for stage in recipe.inversion.stages:
+        assert list((tmp_path / "out" / "inversion" / stage.name).glob("sheet-*.png"))
+    figures = json.loads((tmp_path / "out" / "inversion" / "evaluation" / "decomposition.json").read_text())
+    assert set(figures["flows"]) == {"decomposer", "samm", "samm-published"}

@@ -14,7 +14,7 @@ from engine.training.compositions import Compositions, read_compositions
 from engine.training.inversion_recipe import CompositionSet
 from engine.training.recipe import RenderSet
 from models.faces import head_data, parameters
-from models.faces.labels import Region
+from models.faces.labels import OccluderKind, Region
 from tests.training.conftest import LABELS, SHARD, Drawing, draw_parameters
 
 TINY = CompositionSet(count=24, seed=11, size=32)
@@ -39,6 +39,7 @@ def write_compositions(folder: Path, wanted: CompositionSet) -> None:
         "parameters": list(parameters.names()),
         "landmarks": list(head_data.load().landmark_names),
         "regions": {region.name.lower(): int(region) for region in Region},
+        "occluders": {occluder.name.lower(): int(occluder) for occluder in OccluderKind},
     }
     (folder / "set.json").write_text(json.dumps(described), "utf-8")
     rng = np.random.default_rng(wanted.seed)
@@ -60,14 +61,16 @@ def composition(rng: np.random.Generator, vector: np.ndarray, size: int) -> dict
     shift = rng.uniform(-_SHIFT, _SHIFT, 2) * (rng.random() < 0.7) * size
     flow = np.broadcast_to(shift, (size, size, 2)).astype(np.float16)
     image = warped(plain, flow)
-    mask = np.zeros((size, size), np.uint8)
+    mask, kind = np.zeros((size, size), np.uint8), OccluderKind.NONE
     if rng.random() < 0.67:
+        kind = OccluderKind.PATCH
         left, top = rng.integers(0, size // 2, 2)
         side = int(rng.integers(size // 4, size // 2))
         mask[top : top + side, left : left + side] = 255
         image[mask > 0] = rng.integers(0, 256, 3)
     labels = {name: getattr(drawing, name) for name in LABELS if name != "image"}
-    return {"image": image, "plain": plain, "invertibility_mask": mask, "flow": flow, **labels}
+    pictures = {"image": image, "plain": plain, "invertibility_mask": mask, "flow": flow}
+    return pictures | labels | {"kind": np.array(int(kind))}
 
 
 def warped(plain: np.ndarray, flow: np.ndarray) -> np.ndarray:

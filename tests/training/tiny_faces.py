@@ -8,7 +8,8 @@ from engine.networks.landmark_map import LandmarkMap
 from engine.training.compositions import Compositions
 from engine.training.face_source import ConditionalFaces
 from engine.training.generator import ConditionalGenerator
-from engine.training.recipe import GeneratorRecipe, GeneratorStage, Rate
+from engine.training.recipe import GeneratorRecipe, GeneratorStage
+from engine.training.tables import Rate
 from engine.weights.store import Parameters
 
 _STEPS = 12

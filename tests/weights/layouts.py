@@ -17,8 +17,8 @@ from torch import nn
 
 from engine.networks import irse
 from engine.networks.encoder import EncoderConfig
+from engine.networks.published_encoders import ImportedEncoder
 from engine.networks.stylegan2 import Generator, GeneratorConfig
-from engine.weights.encoders import ImportedEncoder
 
 State = dict[str, torch.Tensor]
 W_DIM = 12

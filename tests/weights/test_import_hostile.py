@@ -17,10 +17,9 @@ import torch
 
 import engine
 from engine.cli import main
-from engine.errors import BadRequest
+from engine.errors import BadRequest, ImportRefused
 from engine.paths import Home
 from engine.weights.importing import import_model
-from engine.weights.refusals import ImportRefused
 from tests.weights.hostile import CORPUS
 
 # Loads what the reader loads once, then lets it begin anew for each folder.
@@ -101,7 +100,7 @@ def test_f25_the_reader_can_start_nothing(tmp_path: Path) -> None:
         f"import sys; sys.path.insert(0, {str(root)!r})\n"
         "import os, socket, subprocess\n"
         "from engine.weights.importers import __main__ as reader\n"
-        "from engine.weights.refusals import FileUnsafe\n"
+        "from engine.errors import FileUnsafe\n"
         "reader._limit(0); sys.addaudithook(reader._forbid)\n"
         "stopped = 0\n"
         "for act in (lambda: os.system('true'), lambda: subprocess.run(['true']), lambda: exec('1'), os.fork,\n"

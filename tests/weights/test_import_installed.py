@@ -7,7 +7,6 @@ import io
 import json
 import os
 import shutil
-import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,14 +14,21 @@ import pytest
 import torch
 
 from engine.cli import main, models
-from engine.errors import BadRequest, LikenessError, ModelDamaged, UnknownModel
+from engine.errors import (
+    BadRequest,
+    FileUnsafe,
+    ImportRefused,
+    LikenessError,
+    ModelDamaged,
+    TensorUnfit,
+    UnknownModel,
+)
 from engine.paths import EMBEDDED_MODELS, Home
 from engine.weights import __main__ as process
 from engine.weights import importing
 from engine.weights.imported import load_imported
 from engine.weights.importing import import_model
 from engine.weights.installed import installed_models, remove, verify
-from engine.weights.refusals import FileUnsafe, ImportRefused, TensorUnfit
 from engine.weights.store import load_model
 from tests.weights import layouts
 
@@ -40,12 +46,12 @@ def checkpoint(tmp_path: Path) -> Path:
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """`engine.weights` as a function of this process: loading torch once is enough."""
 
-    def run(command: list[str], **_: object) -> SimpleNamespace:
+    def lines(*arguments: str) -> list[str]:
         with contextlib.redirect_stdout(io.StringIO()) as said:
-            code = process.main(command[2:])
-        return SimpleNamespace(stdout=said.getvalue().encode(), stderr=b"", returncode=code)
+            process.main(list(arguments))
+        return said.getvalue().splitlines()
 
-    monkeypatch.setattr(models, "subprocess", SimpleNamespace(run=run, DEVNULL=subprocess.DEVNULL))
+    monkeypatch.setattr(models, "_lines", lines)
 
 
 def test_f27_the_model_in_use_stays(home: Home, checkpoint: Path, tmp_path: Path) -> None:
@@ -150,7 +156,12 @@ def test_commands(home: Home, checkpoint: Path, capsys: pytest.CaptureFixture[st
     said = capsys.readouterr().out
     for word in ("Imported as “mine”", "rosinality", "32 px, widths 16 16 12 8", "latent average in the file"):
         assert word in said
-    for word in ("Missing: an encoder", "Missing: SAMM", "Missing: directions", "cannot edit photographs"):
+    for word in (
+        "Missing: an encoder",
+        "Missing: SAMM",
+        "20 directions were discovered",
+        "cannot edit photographs",
+    ):
         assert word in said
     assert main(["models", "import", str(checkpoint), "--name", "mine", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "bad_request"

@@ -13,16 +13,15 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from engine.errors import BadRequest
+from engine.errors import BadRequest, FileUnsupported, ModelNotUsable, TensorUnfit
 from engine.networks.encoder import E4eEncoder
 from engine.networks.out_of_domain import PublishedOutOfDomainInverter
+from engine.networks.published_encoders import encode
 from engine.networks.stylegan2 import Generator, GeneratorConfig
 from engine.paths import EMBEDDED_MODELS, Home
-from engine.weights.encoders import encode
 from engine.weights.imported import ImportedModel, load_imported
 from engine.weights.importing import Imported, import_model
 from engine.weights.installed import installed_models
-from engine.weights.refusals import FileUnsupported, ModelNotUsable, TensorUnfit
 from engine.weights.store import load_model
 from tests.networks import vectors
 from tests.weights import layouts
@@ -179,13 +178,15 @@ def test_several_files_make_one_model(home: Home, tmp_path: Path) -> None:
     assert torch.equal(model.encoder_avg, average)
     assert made.facts.directions == ("age", "big-nose", "flat", "pose", "smile")
     for name in ("age", "big-nose", "flat", "pose"):
-        assert torch.equal(model.directions[name], rows), name
-    assert torch.equal(model.directions["smile"], rows[:1])
+        assert torch.equal(model.step(name), rows), name
+    assert torch.equal(model.step("smile"), rows[:1].expand_as(rows))
+    assert model.vectors["ganspace-2"].equal(comp[1])
     assert made.facts.components == 5
     assert made.facts.has_identity
     assert not any("directions" in one for one in made.facts.missing)
-    assert len(made.notes) == 1
+    assert len(made.notes) == 2
     assert "differs" in made.notes[0]
+    assert "20 directions were discovered" in made.notes[1]
     assert {source["name"] for source in made.facts.sources} == {path.name for path in tmp_path.iterdir()}
 
     # An imported model is a file of our own format: it can be imported again, and is the same.

@@ -21,8 +21,8 @@ if __name__ == "__main__":
     _root = str(_folder.parents[2])
     sys.path = [_root, *(path for path in sys.path if path != str(_folder))]
 
+from engine.errors import FileDamaged, FileUnsafe, ImportRefused
 from engine.weights.importers import assemble, files, recognise, write
-from engine.weights.refusals import FileDamaged, FileUnsafe, ImportRefused
 
 _MEMORY = 3 << 30
 _SECONDS = 60

@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from itertools import pairwise
 
-from engine.weights.refusals import FileDamaged, FileUnsafe
+from engine.errors import FileDamaged, FileUnsafe
 
 _LOCAL = struct.Struct("<4s5H3I2H")  # 30 bytes, then the name and an extra field
 _MOST_ENTRIES = 50_000

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from engine.errors import FileUnsupported, TensorUnfit
 from engine.weights.importers.files import Content
 from engine.weights.importers.inverters import OUR_FORMAT, OUR_VERSION
 from engine.weights.importers.licences import PUBLISHED, UNKNOWN
 from engine.weights.importers.parts import Arrays, Part, below, group_of
-from engine.weights.refusals import FileUnsupported, TensorUnfit
 
 _ONE_OF_THEM = "Give only one of them."
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from pathlib import PurePath
 
+from engine.errors import FileUnsupported, TensorUnfit
 from engine.weights.importers.files import Content
 from engine.weights.importers.inert import NumpyArray, StoredTensor
 from engine.weights.importers.parts import Part, arrays_of
-from engine.weights.refusals import FileUnsupported, TensorUnfit
 
 _INTERFACEGAN = re.compile(r"(stylegan|pggan)_(ffhq|celebahq)_\w*boundary", re.IGNORECASE)
 _MOST_NUMBERS = 40 * 2048

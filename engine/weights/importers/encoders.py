@@ -18,10 +18,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from engine.errors import FileUnsupported
 from engine.weights.importers.files import Content
 from engine.weights.importers.inert import Holder
 from engine.weights.importers.parts import Arrays, Part, arrays_of, below, latent_average, under
-from engine.weights.refusals import FileUnsupported
 
 _KINDS = {
     "Encoder4Editing": "e4e",

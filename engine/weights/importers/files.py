@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine.weights.importers import tensor_files, torch_files
-from engine.weights.refusals import (
+from engine.errors import (
     FileDamaged,
     FileUnreadable,
     FileUnsafe,
     FileUnsupported,
     ImportRefused,
 )
+from engine.weights.importers import tensor_files, torch_files
 
 _LARGEST = 8 << 30
 _CHUNK = 64 << 20

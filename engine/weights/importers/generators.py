@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from engine.errors import FileDamaged, FileUnsupported, TensorUnfit
 from engine.weights.importers.files import Content
 from engine.weights.importers.inert import Holder, StoredTensor
 from engine.weights.importers.parts import Arrays, Part, arrays_of, latent_average, under
-from engine.weights.refusals import FileDamaged, FileUnsupported, TensorUnfit
 
 MAIN = frozenset({"generator", "latent_avg"})
 _ANOTHER = "Give an unconditional StyleGAN2 generator of faces with skip connections, such as FFHQ's."

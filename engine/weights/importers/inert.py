@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from engine.errors import FileDamaged, FileUnsafe, FileUnsupported
 from engine.weights.importers.pickles import Buildable, Callee
-from engine.weights.refusals import FileDamaged, FileUnsafe, FileUnsupported
 
 _MOST_AXES = 8
 _NUMPY = {

@@ -6,9 +6,9 @@ Its checkpoints (BasicSR's `save_network`): `{"params", "params_ema": state dict
 
 from __future__ import annotations
 
+from engine.errors import FileUnsupported, TensorUnfit
 from engine.weights.importers.files import Content
 from engine.weights.importers.parts import Part, arrays_of, below, group_of, under
-from engine.weights.refusals import FileUnsupported, TensorUnfit
 
 _TOPS = ("generator", "encoder", "feats_conv", "modulation", "avg_latent", "delta_latent")
 OUR_FORMAT, OUR_VERSION = "likeness-model", "1"
@@ -48,5 +48,6 @@ def from_ours(content: Content) -> Part:
     settings = {
         key: value for key, value in content.metadata.items() if key not in ("format", "version", "sources")
     }
+    table = settings.pop("table", "")  # of an exported one
     groups = frozenset(group_of(key) for key in arrays)
-    return Part(content.name, "model of Likeness's own format", arrays, groups, settings)
+    return Part(content.name, "model of Likeness's own format", arrays, groups, settings, table=table)

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from engine.errors import FileUnsupported, TensorUnfit
 from engine.weights.importers.inert import StoredTensor
-from engine.weights.refusals import FileUnsupported, TensorUnfit
 
 Arrays = dict[str, np.ndarray]
 _USABLE = re.compile(r"[A-Za-z0-9_.-]{1,200}")

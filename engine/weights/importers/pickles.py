@@ -16,7 +16,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from engine.weights.refusals import FileDamaged, FileUnsafe
+from engine.errors import FileDamaged, FileUnsafe
+from engine.weights.importers.pickle_stack import Stack
 
 _MOST_STEPS = 2_000_000
 _MOST_TEXT_BYTES = 64 << 20
@@ -57,13 +58,6 @@ class Budget:
             raise FileUnsafe(f"Its pickle holds a text of {length:,} bytes, or very many; no checkpoint does.")
 
 
-class _Mark:
-    pass
-
-
-_MARK = _Mark()
-
-
 class PickleReader:
     """Reads the pickles in `data`, one after the other."""
 
@@ -80,12 +74,11 @@ class PickleReader:
         self._persistent = persistent
         self._budget = budget or Budget()
         self.position = 0
-        self._stack: list[Any] = []
-        self._memo: dict[int, Any] = {}
+        self._stack = Stack()
 
     def read(self) -> Any:
         """The value of the next pickle. Raises `FileUnsafe`, `FileDamaged`."""
-        self._stack, self._memo = [], {}
+        self._stack = Stack()
         while True:
             self._budget.step()
             opcode = self._byte()
@@ -95,8 +88,8 @@ class PickleReader:
             if act is None:
                 raise FileUnsafe(f"Its pickle uses the opcode 0x{opcode:02x}, which no checkpoint needs.")
             act(self)
-        value = self._pop()
-        if self._stack:
+        value = self._stack.pop()
+        if len(self._stack):
             raise FileDamaged("Its pickle ends with values left over.")
         return value
 
@@ -123,75 +116,21 @@ class PickleReader:
         except UnicodeDecodeError:
             raise FileDamaged("Its pickle holds a text that is no UTF-8.") from None
 
-    # Stack and memo
-
-    def _push(self, value: Any) -> None:
-        self._stack.append(value)
-
-    def _pop(self) -> Any:
-        if not self._stack or self._stack[-1] is _MARK:
-            raise FileDamaged("Its pickle takes a value from an empty stack.")
-        return self._stack.pop()
-
-    def _top(self) -> Any:
-        if not self._stack or self._stack[-1] is _MARK:
-            raise FileDamaged("Its pickle changes a value that is not there.")
-        return self._stack[-1]
-
-    def _to_mark(self) -> list[Any]:
-        for at in range(len(self._stack) - 1, -1, -1):
-            if self._stack[at] is _MARK:
-                values = self._stack[at + 1 :]
-                del self._stack[at:]
-                return values
-        raise FileDamaged("Its pickle closes a list that it did not open.")
-
-    def _remember(self, index: int) -> None:
-        self._memo[index] = self._top()
-
-    def _recall(self, index: int) -> None:
-        if index not in self._memo:
-            raise FileDamaged("Its pickle recalls a value that it did not store.")
-        self._push(self._memo[index])
-
-    # What changes or makes values
-
-    def _append(self, values: list[Any]) -> None:
-        target = self._top()
-        if type(target) is not list:
-            raise FileDamaged("Its pickle appends to what is no list.")
-        target.extend(values)
-
-    def _set_items(self, values: list[Any]) -> None:
-        target = self._top()
-        if type(target) is not dict or len(values) % 2:
-            raise FileDamaged("Its pickle sets items of what is no dict.")
-        for key, value in zip(values[::2], values[1::2], strict=True):
-            target[_plain_key(key)] = value
-
-    def _add_items(self, values: list[Any]) -> None:
-        target = self._top()
-        if type(target) is not set:
-            raise FileDamaged("Its pickle adds to what is no set.")
-        target.update(_plain_key(value) for value in values)
-
-    def _tuple(self, count: int) -> None:
-        values = [self._pop() for _ in range(count)]
-        self._push(tuple(reversed(values)))
+    # What makes values
 
     def _long(self, length: int) -> None:
         if not 0 <= length <= _LONGEST_INTEGER:
             raise FileUnsafe(f"Its pickle holds a whole number of {length:,} bytes; no checkpoint does.")
-        self._push(int.from_bytes(self._take(length), "little", signed=True))
+        self._stack.push(int.from_bytes(self._take(length), "little", signed=True))
 
     def _old_string(self, length: int) -> None:
         """A byte string of Python 2: a text where it can be one."""
         raw = self._take(length)
         self._budget.text(length)
         try:
-            self._push(str(raw, "ascii"))
+            self._stack.push(str(raw, "ascii"))
         except UnicodeDecodeError:
-            self._push(raw)
+            self._stack.push(raw)
 
     def _global(self, module: Any, name: Any) -> None:
         full = f"{module} {name}" if isinstance(module, str) and isinstance(name, str) else ""
@@ -200,7 +139,7 @@ class PickleReader:
             raise FileUnsafe(
                 f"It asks for “{shown}”, which is not among the names that a checkpoint may use; nothing was run."
             )
-        self._push(self._names[full])
+        self._stack.push(self._names[full])
 
     def _global_of_lines(self) -> None:
         self._global(self._line(), self._line())
@@ -215,21 +154,21 @@ class PickleReader:
         return text
 
     def _stack_global(self) -> None:
-        name, module = self._pop(), self._pop()
+        name, module = self._stack.pop(), self._stack.pop()
         self._global(module, name)
 
     def _call(self, keywords: Any = None) -> None:
-        arguments, callee = self._pop(), self._pop()
+        arguments, callee = self._stack.pop(), self._stack.pop()
         if not isinstance(callee, Callee) or type(arguments) is not tuple or keywords:
             raise FileUnsafe("Its pickle calls what is no function that a checkpoint may use; nothing was run.")
         try:
             value = callee.make(*arguments)
         except (TypeError, ValueError) as error:
             raise FileDamaged(f"“{callee.name}” has arguments that make no sense: {error}.") from None
-        self._push(value)
+        self._stack.push(value)
 
     def _build(self) -> None:
-        state, target = self._pop(), self._top()
+        state, target = self._stack.pop(), self._stack.top()
         if isinstance(target, Buildable):
             target.build(state)
         elif type(target) is not dict:  # a dict's attributes (`_metadata` of a state dict) are of no use here
@@ -238,7 +177,7 @@ class PickleReader:
     def _persistent_id(self) -> None:
         if self._persistent is None:
             raise FileUnsafe("Its pickle refers to data outside itself, where there are none.")
-        self._push(self._persistent(self._pop()))
+        self._stack.push(self._persistent(self._stack.pop()))
 
     def _protocol(self) -> None:
         if (version := self._byte()) > 5:
@@ -249,67 +188,53 @@ class PickleReader:
             raise FileDamaged("Its pickle ends before its frame does.")
 
 
-def _plain_key(key: Any) -> str | int | float | bool | None:
-    if key is None or type(key) in (str, int, float, bool):
-        return key
-    raise FileUnsafe(f"Its pickle uses a {type(key).__name__} as a key; only texts and numbers may be keys.")
-
-
-_ACTS: dict[int, Callable[[PickleReader], None]] = {
+_ACTS: dict[int, Callable[[PickleReader], Any]] = {
     0x80: PickleReader._protocol,
     0x95: PickleReader._frame,
-    ord("("): lambda r: r._push(_MARK),
-    ord("0"): lambda r: _discard(r),
-    ord("1"): lambda r: _discard_to_mark(r),
-    ord("N"): lambda r: r._push(None),
-    0x88: lambda r: r._push(True),
-    0x89: lambda r: r._push(False),
-    ord("J"): lambda r: r._push(r._number("<i")),
-    ord("K"): lambda r: r._push(r._byte()),
-    ord("M"): lambda r: r._push(r._number("<H")),
+    ord("("): lambda r: r._stack.mark(),
+    ord("0"): lambda r: r._stack.pop(),
+    ord("1"): lambda r: r._stack.to_mark(),
+    ord("N"): lambda r: r._stack.push(None),
+    0x88: lambda r: r._stack.push(True),
+    0x89: lambda r: r._stack.push(False),
+    ord("J"): lambda r: r._stack.push(r._number("<i")),
+    ord("K"): lambda r: r._stack.push(r._byte()),
+    ord("M"): lambda r: r._stack.push(r._number("<H")),
     0x8A: lambda r: r._long(r._byte()),
     0x8B: lambda r: r._long(r._number("<i")),
-    ord("G"): lambda r: r._push(r._number(">d")),
+    ord("G"): lambda r: r._stack.push(r._number(">d")),
     ord("U"): lambda r: r._old_string(r._byte()),
     ord("T"): lambda r: r._old_string(r._number("<i")),
-    0x8C: lambda r: r._push(r._text(r._byte())),
-    ord("X"): lambda r: r._push(r._text(r._number("<I"))),
-    0x8D: lambda r: r._push(r._text(r._number("<Q"))),
-    ord("C"): lambda r: r._push(r._take(r._byte())),
-    ord("B"): lambda r: r._push(r._take(r._number("<I"))),
-    0x8E: lambda r: r._push(r._take(r._number("<Q"))),
-    0x96: lambda r: r._push(r._take(r._number("<Q"))),
-    ord("]"): lambda r: r._push([]),
-    ord("}"): lambda r: r._push({}),
-    0x8F: lambda r: r._push(set()),
-    ord(")"): lambda r: r._push(()),
-    ord("a"): lambda r: r._append([r._pop()]),
-    ord("e"): lambda r: r._append(r._to_mark()),
-    ord("s"): lambda r: r._set_items([r._pop(), r._pop()][::-1]),
-    ord("u"): lambda r: r._set_items(r._to_mark()),
-    0x90: lambda r: r._add_items(r._to_mark()),
-    0x85: lambda r: r._tuple(1),
-    0x86: lambda r: r._tuple(2),
-    0x87: lambda r: r._tuple(3),
-    ord("t"): lambda r: r._push(tuple(r._to_mark())),
+    0x8C: lambda r: r._stack.push(r._text(r._byte())),
+    ord("X"): lambda r: r._stack.push(r._text(r._number("<I"))),
+    0x8D: lambda r: r._stack.push(r._text(r._number("<Q"))),
+    ord("C"): lambda r: r._stack.push(r._take(r._byte())),
+    ord("B"): lambda r: r._stack.push(r._take(r._number("<I"))),
+    0x8E: lambda r: r._stack.push(r._take(r._number("<Q"))),
+    0x96: lambda r: r._stack.push(r._take(r._number("<Q"))),
+    ord("]"): lambda r: r._stack.push([]),
+    ord("}"): lambda r: r._stack.push({}),
+    0x8F: lambda r: r._stack.push(set()),
+    ord(")"): lambda r: r._stack.push(()),
+    ord("a"): lambda r: r._stack.append([r._stack.pop()]),
+    ord("e"): lambda r: r._stack.append(r._stack.to_mark()),
+    ord("s"): lambda r: r._stack.set_items([r._stack.pop(), r._stack.pop()][::-1]),
+    ord("u"): lambda r: r._stack.set_items(r._stack.to_mark()),
+    0x90: lambda r: r._stack.add_items(r._stack.to_mark()),
+    0x85: lambda r: r._stack.tuple(1),
+    0x86: lambda r: r._stack.tuple(2),
+    0x87: lambda r: r._stack.tuple(3),
+    ord("t"): lambda r: r._stack.push(tuple(r._stack.to_mark())),
     ord("c"): PickleReader._global_of_lines,
     0x93: PickleReader._stack_global,
     ord("R"): lambda r: r._call(),
     0x81: lambda r: r._call(),
-    0x92: lambda r: r._call(r._pop()),
+    0x92: lambda r: r._call(r._stack.pop()),
     ord("b"): PickleReader._build,
     ord("Q"): PickleReader._persistent_id,
-    ord("q"): lambda r: r._remember(r._byte()),
-    ord("r"): lambda r: r._remember(r._number("<I")),
-    0x94: lambda r: r._remember(len(r._memo)),
-    ord("h"): lambda r: r._recall(r._byte()),
-    ord("j"): lambda r: r._recall(r._number("<I")),
+    ord("q"): lambda r: r._stack.remember(r._byte()),
+    ord("r"): lambda r: r._stack.remember(r._number("<I")),
+    0x94: lambda r: r._stack.remember_next(),
+    ord("h"): lambda r: r._stack.recall(r._byte()),
+    ord("j"): lambda r: r._stack.recall(r._number("<I")),
 }
-
-
-def _discard(reader: PickleReader) -> None:
-    reader._pop()
-
-
-def _discard_to_mark(reader: PickleReader) -> None:
-    reader._to_mark()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from engine.errors import FileUnsupported
 from engine.weights.importers import direction_files, encoders, generators, inverters
 from engine.weights.importers.files import Content
 from engine.weights.importers.inert import Holder, NumpyArray, StoredTensor
 from engine.weights.importers.parts import Part
-from engine.weights.refusals import FileUnsupported
 
 _KNOWN = (
     "Known are: StyleGAN2 generators (rosinality, NVIDIA), e4e, pSp and ReStyle encoders, IR-SE50, the published "

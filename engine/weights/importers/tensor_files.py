@@ -10,9 +10,9 @@ import re
 import struct
 from typing import Any
 
+from engine.errors import FileDamaged, FileUnsafe, FileUnsupported
 from engine.weights.importers.archive import read_archive
 from engine.weights.importers.inert import ELEMENTS, ElementType, StoredTensor, contiguous
-from engine.weights.refusals import FileDamaged, FileUnsafe, FileUnsupported
 
 _LENGTH = struct.Struct("<Q")
 _LONGEST_HEADER = 32 << 20

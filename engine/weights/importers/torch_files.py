@@ -13,10 +13,10 @@ from __future__ import annotations
 import struct
 from typing import Any
 
+from engine.errors import FileDamaged, FileUnsafe, FileUnsupported
 from engine.weights.importers.archive import read_archive
 from engine.weights.importers.inert import NAMES, ElementType, Storage
 from engine.weights.importers.pickles import Budget, Callee, PickleReader
-from engine.weights.refusals import FileDamaged, FileUnsafe, FileUnsupported
 
 MAGIC = 0x1950A86A20F9469CFC6C
 _VERSION = 1001

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.weights.refusals import TensorUnfit
+from engine.errors import TensorUnfit
 
 _TYPES = {
     "<f4": "F32",

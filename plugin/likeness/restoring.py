@@ -1,0 +1,82 @@
+"""Restore Face…: what is selected is filled from what is left of the face, as a layer with the selection as its mask."""
+
+from __future__ import annotations
+
+from gi.repository import Gegl, Gimp
+
+from . import canvas
+from .gimpfu_compat import PF_LAYERS, Refusal, register
+from .job import Filling, Picture, RestoreWork
+from .procedures import ABOUT, ENGINES_OWN, FOLDER, MENU, METHOD, PLACE, ask, offer_conversion, refuse_indexed
+
+HELP = (
+    "A layer is laid above the selected one that fills the selection (a scratch, a stain, a hole, a blown "
+    "highlight) from what is left of the face; its layer mask is the selection, as soft as that. Pixels of the "
+    "face's other half are taken where it is seen, else the model's. The work is done by the Likeness engine on "
+    "this machine, which is started when it does not run."
+)
+
+
+def restore(image, layer, refine_steps, model):
+    """plug-in-likeness-restore, from a script."""
+    _check(image, layer)
+    refuse_indexed(image)
+    return [_restored(image, layer, refine_steps, model)[0]]
+
+
+def restore_for_a_person(image, layer, refine_steps, model):
+    """Filters ▸ Likeness ▸ Restore Face…, which has no window of its own: the selection says it all."""
+    _check(image, layer)
+    if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
+        offer_conversion()
+    new, filling = _restored(image, layer, refine_steps, model)
+    if filling.warning:
+        Gimp.message(filling.warning)
+    return [new], {}
+
+
+def _restored(image, layer, refine_steps, model) -> tuple[Gimp.Layer, Filling]:
+    source, region = canvas.read(image, layer), read_region(image, layer)
+    request = {
+        "kind": "restore",
+        "refine_steps": None if refine_steps == ENGINES_OWN else refine_steps,
+        "model": model or None,
+    }
+    filling = ask(RestoreWork(FOLDER, source.picture, region, request).run)
+    if obstacle := canvas.obstacle(source):
+        raise Refusal(f"{obstacle} Restore it again.")
+    return canvas.add_filling(source, filling), filling
+
+
+def _check(image: Gimp.Image, layer: Gimp.Drawable) -> None:
+    canvas.check_layer(image, layer)
+    if Gimp.Selection.is_empty(image):
+        raise Refusal("Nothing is selected. Select what is damaged in the face: it will be filled.")
+
+
+def read_region(image: Gimp.Image, layer: Gimp.Layer) -> Picture:
+    """The selection over a layer, a byte a pixel. Raises `Refusal` when it lies beside the layer."""
+    _, left, top = layer.get_offsets()
+    width, height = layer.get_width(), layer.get_height()
+    place = Gegl.Rectangle.new(left, top, width, height)
+    coverage = image.get_selection().get_buffer().get(place, 1.0, "Y u8", Gegl.AbyssPolicy.NONE)
+    if not any(coverage):
+        raise Refusal(f"The selection lies beside “{layer.get_name()}”. Select what is damaged in its face.")
+    return Picture(width, height, "Y u8", coverage)
+
+
+def declare() -> None:
+    """Declare it to GIMP."""
+    register(
+        "plug-in-likeness-restore",
+        "Fill what is selected in a face from what is left of it",
+        HELP,
+        *ABOUT,
+        "_Restore Face…",
+        "*",
+        [*PLACE, *METHOD],
+        [(PF_LAYERS, "layers", "The new layer")],
+        restore,
+        menu=MENU,
+        interactive=restore_for_a_person,
+    )
