@@ -9,7 +9,7 @@
     ├── UnknownDirection           unknown_direction   the model has no direction of that name
     ├── UnknownModel               unknown_model       no model of that name is installed
     ├── ModelDamaged               model_damaged       its files do not hold what they promise
-    ├── ModelNotUsable             model_not_usable    installed and whole, but the engine cannot edit with it yet
+    ├── ModelNotUsable             model_not_usable    installed and whole, but not for what is asked
     ├── ImportRefused              import_refused      files that a user brings; nothing was installed
     │   ├── FileUnreadable         file_unreadable     missing, empty, a folder, a link, no permission
     │   ├── FileDamaged            file_damaged        cut, or lengths and checksums that do not fit

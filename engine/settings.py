@@ -9,6 +9,9 @@ from typing import Any
 from engine.errors import BadRequest
 from engine.paths import Home
 
+# How thoroughly an inversion searches, by name: the `refine_steps` that each stands for.
+PRESETS = {"fast": 30, "balanced": 80, "best": 200}
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -17,7 +20,7 @@ class Settings:
     model: str = "default"
     threads: int = 0  # of the worker; 0 = what suits the model
     idle_seconds: int = 1800  # the engine exits after this long without a client; 0 = never
-    refine_steps: int = 80  # of one inversion
+    refine_steps: int = PRESETS["balanced"]  # of one inversion
     inversions_megabytes: int = 500  # of the cache; what was not used for longest goes; 0 = no limit
     keep_parasites: bool = True  # store the inversion in the layers that GIMP saves
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from engine import __version__
 from engine.cli.report import Outcome
 from engine.paths import RECIPES
+from engine.settings import PRESETS
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -44,7 +45,7 @@ def _add_work(commands: argparse._SubParsersAction) -> None:
         "--region", type=Path, metavar="MASK", required=True, help="as large as the photograph; white is filled"
     )
     restore.add_argument("-o", "--output", type=Path, metavar="OUT", required=True, help="the picture to write")
-    restore.add_argument("--refine-steps", type=_count, metavar="N", help="steps of an inversion")
+    _add_effort(restore)
     restore.add_argument("--model", metavar="NAME", help="default: the embedded one")
 
     dialog = _command(commands, "dialog", "photographs.dialog", "open the same window as in GIMP on a file")
@@ -172,13 +173,31 @@ def _add_photo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--face", type=_count, default=0, metavar="N", help="the N-th largest face; 0 = all (the default)"
     )
-    parser.add_argument(
+    _add_effort(parser)
+    parser.add_argument("--model", metavar="NAME", help="default: the embedded one")
+
+
+def _add_effort(parser: argparse.ArgumentParser) -> None:
+    effort = parser.add_mutually_exclusive_group()
+    effort.add_argument(
         "--refine-steps",
         type=_count,
         metavar="N",
         help="steps of an inversion; default: as in settings.json, else 80",
     )
-    parser.add_argument("--model", metavar="NAME", help="default: the embedded one")
+    effort.add_argument(
+        "--preset",
+        type=_preset,
+        dest="refine_steps",
+        metavar="NAME",
+        help=f"the same as a word: {', '.join(PRESETS)}",
+    )
+
+
+def _preset(text: str) -> int:
+    if text not in PRESETS:
+        raise argparse.ArgumentTypeError(f"“{text}” is none of {', '.join(PRESETS)}")
+    return PRESETS[text]
 
 
 def _positive(text: str) -> int:

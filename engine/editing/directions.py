@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from engine.errors import BadRequest, UnknownDirection
-from engine.weights.store import FaceModel
+from engine.weights.models import Model
 
 NEGLIGIBLE = 1e-3  # a strength below this changes nothing
 
 
-def effective_edits(model: FaceModel, edits: dict[str, float]) -> dict[str, float]:
+def effective_edits(model: Model, edits: dict[str, float]) -> dict[str, float]:
     """The edits that do something, in the model's order.
 
     Raises:

@@ -91,6 +91,12 @@ class PreparedFace:
         moved = self._motion(self.strengthened(edits, self.c)) + self._iris_motion(edits)
         return Change(flow=backward(moved * self.hold), tone=self._tone(edits))
 
+    def layer(
+        self, photo: np.ndarray, geometry: CropGeometry, edits: dict[Direction, float], rect: Rect
+    ) -> np.ndarray:
+        """The edited pixels of `rect`: `transferred`."""
+        return transferred(photo, geometry, self.change(edits), rect)
+
     @torch.no_grad()
     def generated(self, edits: dict[Direction, float]) -> torch.Tensor:
         """G(w + d) in the photograph's geometry: [1,3,256,256] in [-1,1]."""

@@ -21,13 +21,13 @@ from engine.inversion.latents import LatentStatistics
 from engine.inversion.objective import Detect, Objective, Readers, limited, paint
 from engine.inversion.presets import Preset
 from engine.inversion.project import Projection, check_arguments, detected
+from engine.inversion.types import LARGEST_DELTA
 from engine.networks.modulated import ModulatedConv
 from engine.networks.stylegan2 import Generator
 
 LEARNING_RATE = 2e-3
 LOCALITY = 1.0
 NEIGHBOURS, AWAY = 8, 0.5  # latents whose pictures are to stay: this far from the pivot towards a random one
-LARGEST = 1_000_000  # numbers in a change: just under 2 MB in half precision
 UP, DOWN = "up", "down"
 SEED = 0
 
@@ -140,7 +140,7 @@ def zero_delta(generator: Generator, size: int, rank: int) -> dict[str, torch.Te
     def numbers(rank: int) -> int:
         return sum(_thin(weight, rank) * (len(weight) + weight[0].numel()) for weight in weights.values())
 
-    while rank > 1 and numbers(rank) > LARGEST:
+    while rank > 1 and numbers(rank) > LARGEST_DELTA:
         rank -= 1
     rng = torch.Generator().manual_seed(SEED)
     delta = {}

@@ -1,10 +1,15 @@
-"""How long an inversion is worked on."""
+"""How long an inversion into a generator without known parameters is worked on.
+
+`refine_steps` are steps of the embedded default's fit. Here they measure the effort: 30, 80 and 200 stand for the presets
+that have these names everywhere, and what lies between for a preset with more or fewer steps.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
-from engine.errors import BadRequest
+from engine.settings import PRESETS as NAMED
 
 
 @dataclass(frozen=True)
@@ -12,7 +17,7 @@ class Preset:
     """What determines the work of `project` and `tune`.
 
     Attributes:
-        name: as users choose it.
+        refine_steps: what it stands for.
         rounds: how often invertibility mask and alignment flow are found again. The first round moves all rows of w_plus
             together, the later ones each on its own; the last one looks at the aligned picture.
         steps: of each round, at most.
@@ -23,7 +28,7 @@ class Preset:
         rank: of the change to each layer's weight.
     """
 
-    name: str
+    refine_steps: int
     rounds: int
     steps: int
     size: int
@@ -33,22 +38,32 @@ class Preset:
     rank: int
 
     def __post_init__(self) -> None:
-        if min(self.rounds, self.steps, self.patience, self.rank) < 1 or self.pivotal_steps < 0:
-            raise ValueError("rounds, steps, patience and rank begin at 1, pivotal_steps at 0")
+        if (
+            min(self.refine_steps, self.rounds, self.steps, self.patience, self.rank) < 1
+            or self.pivotal_steps < 0
+        ):
+            raise ValueError("refine_steps, rounds, steps, patience and rank begin at 1, pivotal_steps at 0")
         if self.size < 8 or self.size.bit_count() != 1:
             raise ValueError(f"size: expected a power of two from 8 on, got {self.size}")
         if self.learning_rate <= 0:
             raise ValueError(f"learning_rate: expected more than 0, got {self.learning_rate}")
 
 
-FAST = Preset("fast", 2, 40, 128, 0.1, 12, 0, 4)
-BALANCED = Preset("balanced", 3, 70, 256, 0.1, 20, 60, 8)
-BEST = Preset("best", 4, 225, 256, 0.1, 40, 350, 16)
-PRESETS = {preset.name: preset for preset in (FAST, BALANCED, BEST)}
+FAST = Preset(NAMED["fast"], 2, 40, 128, 0.1, 12, 0, 4)
+BALANCED = Preset(NAMED["balanced"], 3, 70, 256, 0.1, 20, 60, 8)
+BEST = Preset(NAMED["best"], 4, 225, 256, 0.1, 40, 350, 16)
+PRESETS = (FAST, BALANCED, BEST)
 
 
-def preset_named(name: str) -> Preset:
-    """Raises `BadRequest` where there is none of that name."""
-    if name not in PRESETS:
-        raise BadRequest(f"There is no preset “{name[:40]}”.", f"Choose one of {', '.join(PRESETS)}.")
-    return PRESETS[name]
+def preset_for(refine_steps: int) -> Preset | None:
+    """The nearest preset, its steps in proportion; None for no steps at all."""
+    if refine_steps == 0:
+        return None
+    nearest = min(PRESETS, key=lambda preset: abs(math.log(preset.refine_steps / refine_steps)))
+    share = refine_steps / nearest.refine_steps
+    return replace(
+        nearest,
+        refine_steps=refine_steps,
+        steps=max(1, round(nearest.steps * share)),
+        pivotal_steps=round(nearest.pivotal_steps * share),
+    )

@@ -10,6 +10,7 @@ The file (format version 1) is safetensors; later versions only add keys:
     generated_landmarks    float32 [468, 2]     of G(w), crop units
     invertibility_mask     uint8 [S, S]         m · 255, composed
     alignment_flow         float16 [2, S, S]    crop units
+    weight_delta.<layer>.* float16 [n, m]       pivotal tuning's change to the generator (engine.inversion.pivotal), if any
 
 with one metadata entry, `likeness`: a JSON object of `format`, `version`, `id`, `method`, `model`, `model_digest`,
 `refine_steps`, `landmark_error`, `box`. (One entry, because safetensors writes several in any order.)
@@ -25,7 +26,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -45,6 +47,8 @@ MAP_SIZE = 256  # S, of mask and flow
 FARTHEST = 1e6  # pixels; nothing of a photograph lies farther away
 LANDMARKS = 468
 MAX_BYTES = 16_000_000
+DELTA = "weight_delta."
+LARGEST_DELTA = 1_000_000  # numbers in it
 _DAMAGED = "Invert the face again."
 
 
@@ -66,6 +70,7 @@ class Inversion:
     alignment_flow: torch.Tensor  # float32 [2,S,S], of half precision
     landmark_error: float
     method: int = METHOD
+    weight_delta: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -97,6 +102,7 @@ def to_bytes(inversion: Inversion) -> bytes:
     }
     if inversion.parameters is not None:
         tensors["parameters"] = inversion.parameters.float()
+    tensors |= {f"{DELTA}{key}": tensor.half() for key, tensor in inversion.weight_delta.items()}
     facts = {
         "format": FORMAT,
         "version": VERSION,
@@ -138,6 +144,7 @@ def from_bytes(data: bytes) -> Inversion:
             alignment_flow=flow,
             landmark_error=float(facts["landmark_error"]),
             method=int(facts["method"]),
+            weight_delta=_weight_delta(tensors),
         )
         _check_ranges(inversion)
         if inversion.id != facts["id"]:
@@ -181,6 +188,16 @@ def _facts(data: bytes) -> dict[str, Any]:
     if not isinstance(facts["model"], str) or not isinstance(facts["model_digest"], str):
         raise ValueError("its model has no name")
     return facts
+
+
+def _weight_delta(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    keys = [key for key in tensors if key.startswith(DELTA)]
+    delta = {
+        key.removeprefix(DELTA): _tensor(tensors, key, torch.float16, (None, None)).float() for key in keys
+    }
+    if sum(tensor.numel() for tensor in delta.values()) > LARGEST_DELTA:
+        raise ValueError("its change to the generator is too large")
+    return delta
 
 
 def _tensor(

@@ -56,6 +56,15 @@ class ImportedModel:
     directions: dict[str, Direction]
     vectors: dict[str, torch.Tensor]
 
+    @property
+    def resolution(self) -> int:
+        return self.generator.config.resolution
+
+    @property
+    def notice(self) -> str:
+        terms = self.metadata.get("licence", "not known")
+        return f"An imported model: it paints new pixels, {self.resolution} px for a face. Licence: {terms}."
+
     def step(self, name: str) -> torch.Tensor:
         """What strength 1.0 of a direction adds to w_plus: [num_ws,w_dim]."""
         direction = self.directions[name]

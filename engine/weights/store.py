@@ -101,7 +101,7 @@ def model_folder(name: str, home: Home) -> Path:
 
 
 def load_model(name: str, home: Home, device: torch.device) -> FaceModel:
-    """Load a model for inference. Raises `UnknownModel`, `ModelDamaged`, `ModelNotUsable`."""
+    """Load a model with known parameters for inference. Raises `UnknownModel`, `ModelDamaged`, `ModelNotUsable`."""
     folder = model_folder(name, home)
     path = folder / WEIGHTS
     try:
@@ -128,13 +128,12 @@ def load_model(name: str, home: Home, device: torch.device) -> FaceModel:
 
 
 def _check_usable(name: str, path: Path) -> None:
-    """Raises `ModelNotUsable` for a whole model that the engine has no way to edit with, before its tensors are read."""
+    """Raises `ModelNotUsable` for a whole model without known parameters, before its tensors are read."""
     with safe_open(path, "pt") as file:
         metadata = file.metadata() or {}
     if metadata.get("format") == "likeness-model" and "parameters" not in metadata:
         raise ModelNotUsable(
-            f"The model “{name}” has no known parameters (no conditional mapping), and the engine cannot edit "
-            "photographs without them yet.",
+            f"The model “{name}” has no known parameters (no conditional mapping), which this needs.",
             "Choose “default”.",
         )
 

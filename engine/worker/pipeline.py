@@ -5,19 +5,25 @@ from __future__ import annotations
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 
 from engine.editing.directions import effective_edits
-from engine.editing.transfer import PreparedFace, layer_mask, transferred
-from engine.errors import BadRequest, InversionMissing, NoFace
+from engine.editing.replaced import ReplacedFace
+from engine.editing.transfer import PreparedFace, layer_mask
+from engine.errors import BadRequest, InversionMissing, ModelNotUsable
+from engine.faces.crop import CropGeometry
 from engine.faces.detect import Face, FaceDetector
 from engine.faces.landmarks import FaceMesh
 from engine.inversion.cache import InversionCache
 from engine.inversion.invert import invert, take_crop
+from engine.inversion.invert_latent import LatentNetworks, invert_latent
+from engine.inversion.objective import Readers
+from engine.inversion.presets import preset_for
 from engine.inversion.types import Inversion, from_bytes, inversion_id
 from engine.messages import (
     DetectRequest,
@@ -26,7 +32,6 @@ from engine.messages import (
     DirectionList,
     EditRequest,
     EditResult,
-    FaceFound,
     FaceResult,
     InversionInfo,
     InvertRequest,
@@ -38,7 +43,10 @@ from engine.messages import (
 from engine.paths import EMBEDDED_MODELS, Home
 from engine.settings import Settings
 from engine.spool import Spool
-from engine.weights.store import FaceModel, load_model
+from engine.weights.features import load_face_reader, load_identity_reader
+from engine.weights.models import Model, open_model
+from engine.weights.store import FaceModel
+from engine.worker.chosen import chosen_faces, found
 from engine.worker.pictures import generated_picture, mask_picture, view, visible
 from engine.worker.restoring import Networks, restore
 
@@ -70,8 +78,8 @@ class Pipeline:
         self._detector = FaceDetector(EMBEDDED_MODELS / "yunet" / "yunet.safetensors")
         self._mesh = FaceMesh.load(EMBEDDED_MODELS / "facemesh" / "facemesh.safetensors")
         self._cache = InversionCache(home.inversions)
-        self._models: OrderedDict[str, FaceModel] = OrderedDict()
-        self._prepared: OrderedDict[str, PreparedFace] = OrderedDict()
+        self._models: OrderedDict[str, Model] = OrderedDict()
+        self._prepared: OrderedDict[str, PreparedFace | ReplacedFace] = OrderedDict()
         self._detected: tuple[str, list[Face]] | None = None
 
     def run(self, request: WorkRequest, spool: Spool, report: Report) -> WorkResult:
@@ -82,9 +90,11 @@ class Pipeline:
         if isinstance(request, DetectRequest):
             report(0.0, "Looking for faces")
             faces = self._detect(request.picture, visible(picture))
-            return DetectResult(faces=[_found(n, face) for n, face in enumerate(faces, 1)])
+            return DetectResult(faces=[found(n, face) for n, face in enumerate(faces, 1)])
         model = self._model(request.model)
         if isinstance(request, RestoreRequest):
+            if not isinstance(model, FaceModel):
+                raise ModelNotUsable(f"“{model.name}” cannot restore yet.", "Choose “default”.")
             networks, region = Networks(model, self._detector, self._mesh), spool.read(request.region)
             return restore(networks, picture, region, self._steps(request), spool, report)
         if isinstance(request, InvertRequest):
@@ -116,14 +126,14 @@ class Pipeline:
         """Take an inversion from outside into the cache. Raises `InversionDamaged`, `UnknownModel`."""
         inversion = from_bytes(data)
         model = self._model(inversion.model)
-        PreparedFace(model, self._fitting(inversion, model))  # what cannot be used is not kept
+        _prepared(model, self._fitting(inversion, model))  # what cannot be used is not kept
         identity = self._cache.receive(data, inversion)
         return InversionInfo(id=identity, model=inversion.model, used=time.time(), bytes=len(data))
 
-    def _model(self, name: str | None) -> FaceModel:
+    def _model(self, name: str | None) -> Model:
         name = name or self._settings.model
         if name not in self._models:
-            self._models[name] = load_model(name, self._home, torch.device(self.device))
+            self._models[name] = open_model(name, self._home, torch.device(self.device))
             while len(self._models) > MODELS:
                 self._models.popitem(last=False)
         self._models.move_to_end(name)
@@ -133,7 +143,7 @@ class Pipeline:
         return self._models[name]
 
     def _inversions(
-        self, request: InvertRequest | EditRequest, model: FaceModel, picture: np.ndarray, report: Report
+        self, request: InvertRequest | EditRequest, model: Model, picture: np.ndarray, report: Report
     ) -> list[Subject]:
         """The faces that the request is about, inverted."""
         if isinstance(request, EditRequest) and request.inversions:
@@ -144,7 +154,7 @@ class Pipeline:
             ]
         report(0.0, "Looking for faces")
         photo = visible(picture)
-        chosen = _chosen(self._detect(request.picture, photo), request.face)
+        chosen = chosen_faces(self._detect(request.picture, photo), request.face)
         steps = self._steps(request)
         inverted = []
         for done, (number, face) in enumerate(chosen):
@@ -162,12 +172,31 @@ class Pipeline:
             identity = inversion_id(model.digest, crop, geometry, steps)
             known = self._cache.find(identity)
             if known is None:
-                self._cache.keep(invert(model, self._mesh, crop, geometry, face, steps, tell))
+                self._cache.keep(self._invert(model, crop, geometry, face, steps, tell))
                 # read back, as everybody will find it from now on: the same bytes
                 inverted.append(Subject(number, identity, self._cache.get(identity), from_cache=False))
             else:
                 inverted.append(Subject(number, identity, known, from_cache=True))
         return inverted
+
+    def _invert(
+        self,
+        model: Model,
+        crop: np.ndarray,
+        geometry: CropGeometry,
+        face: Face,
+        steps: int,
+        tell: Callable[[float], None],
+    ) -> Inversion:
+        if isinstance(model, FaceModel):
+            return invert(model, self._mesh, crop, geometry, face, steps, tell)
+        networks = LatentNetworks(self._mesh, self._readers)
+        return invert_latent(model, networks, crop, geometry, face, preset_for(steps), tell)
+
+    @cached_property
+    def _readers(self) -> Readers:
+        folder, device = EMBEDDED_MODELS / "features", torch.device(self.device)
+        return Readers(load_face_reader(folder, device), load_identity_reader(folder, device))
 
     def _steps(self, request: InvertRequest | EditRequest | RestoreRequest) -> int:
         return self._settings.refine_steps if request.refine_steps is None else request.refine_steps
@@ -178,25 +207,21 @@ class Pipeline:
             self._detected = (picture, self._detector.detect(photo))
         return self._detected[1]
 
-    def _fitting(self, inversion: Inversion, model: FaceModel) -> Inversion:
+    def _fitting(self, inversion: Inversion, model: Model) -> Inversion:
         shape = (model.generator.num_ws, model.generator.config.w_dim)
-        count = len(model.parameters.names)
-        if (
-            inversion.model_digest != model.digest
-            or inversion.w_plus.shape != shape
-            or inversion.parameters is None
-            or inversion.parameters.shape != (count,)
-        ):
+        expected = (len(model.parameters.names),) if isinstance(model, FaceModel) else None
+        found = None if inversion.parameters is None else tuple(inversion.parameters.shape)
+        if inversion.model_digest != model.digest or inversion.w_plus.shape != shape or found != expected:
             raise InversionMissing(
                 f"This inversion was made with another version of the model “{inversion.model}”.",
                 "Invert the face again.",
             )
         return inversion
 
-    def _prepare(self, subject: Subject, model: FaceModel) -> PreparedFace:
+    def _prepare(self, subject: Subject, model: Model) -> PreparedFace | ReplacedFace:
         identity = subject.identity
         if identity not in self._prepared:
-            self._prepared[identity] = PreparedFace(model, subject.inversion)
+            self._prepared[identity] = _prepared(model, subject.inversion)
             while len(self._prepared) > PREPARED:
                 self._prepared.popitem(last=False)
         self._prepared.move_to_end(identity)
@@ -206,7 +231,7 @@ class Pipeline:
     def _result(
         self,
         subject: Subject,
-        model: FaceModel,
+        model: Model,
         picture: np.ndarray,
         spool: Spool,
         edits: dict[str, float],
@@ -223,7 +248,7 @@ class Pipeline:
         face = self._prepare(subject, model)
         chosen = {model.directions[name]: strength for name, strength in edits.items()}
         if chosen:
-            layer = transferred(pixels, geometry, face.change(chosen), part)
+            layer = face.layer(pixels, geometry, chosen, part)
         else:
             layer = pixels[part.y : part.y + part.h, part.x : part.x + part.w]
         return FaceResult(
@@ -243,22 +268,11 @@ class Pipeline:
         )
 
 
-def _found(number: int, face: Face) -> FaceFound:
-    points = [(float(x), float(y)) for x, y in face.points]
-    return FaceFound(number=number, box=face.box, points=points, score=min(1.0, face.score))
-
-
-def _chosen(faces: Sequence[Face], face: int) -> list[tuple[int, Face]]:
-    if not faces:
-        raise NoFace(
-            "No face was found in this picture.",
-            "A face must be at least 12 pixels wide and look towards the camera. Crop or enlarge the picture.",
-        )
-    if face > len(faces):
-        count = "only one face was" if len(faces) == 1 else f"only {len(faces)} faces were"
-        raise NoFace(f"Face {face} was asked for, but {count} found.", "Choose a smaller number, or 0 for all.")
-    numbered = list(enumerate(faces, 1))
-    return numbered if face == 0 else [numbered[face - 1]]
+def _prepared(model: Model, inversion: Inversion) -> PreparedFace | ReplacedFace:
+    """Made ready for edits: the photograph's own pixels move, or generated ones take their place."""
+    if isinstance(model, FaceModel):
+        return PreparedFace(model, inversion)
+    return ReplacedFace(model, inversion)
 
 
 def _warning(inversion: Inversion) -> str:

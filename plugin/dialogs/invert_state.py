@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from engine.messages import DialogRequest, InvertRequest
-from engine.settings import Settings
+from engine.settings import PRESETS as NAMED
 from plugin.dialogs.layers import FaceLayers
 from plugin.dialogs.state import DialogState, Stage, Topic, View
 
-USUAL_STEPS = Settings.refine_steps
+USUAL_STEPS = NAMED["balanced"]
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class Preset:
 
 
 PRESETS = (
-    Preset("Fast", 30, "Quicker; the colours agree less with the photograph."),
+    Preset("Fast", NAMED["fast"], "Quicker; the colours agree less with the photograph."),
     Preset("Balanced", USUAL_STEPS, "The default."),
-    Preset("Best", 200, "Takes longer; the colours agree best."),
+    Preset("Best", NAMED["best"], "Takes longer; the colours agree best."),
 )
 
 

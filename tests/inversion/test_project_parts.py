@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from engine.errors import BadRequest
 from engine.inversion.descent import KeepBest, Schedule, descend
 from engine.inversion.fields import resize
 from engine.inversion.latents import LatentStatistics, latent_statistics
 from engine.inversion.objective import Objective, Readers, limited, paint
-from engine.inversion.presets import BALANCED, BEST, FAST, Preset, preset_named
+from engine.inversion.presets import BALANCED, BEST, FAST, Preset, preset_for
 from engine.networks.stylegan2 import Generator, GeneratorConfig
 from tests.inversion.tiny_generator import (
     W_DIM,
@@ -22,12 +23,13 @@ from tests.inversion.tiny_generator import (
 )
 
 
-def test_presets_have_names_and_an_order() -> None:
-    assert [preset_named(name) for name in ("fast", "balanced", "best")] == [FAST, BALANCED, BEST]
+def test_refine_steps_stand_for_presets() -> None:
+    assert [preset_for(steps) for steps in (30, 80, 200)] == [FAST, BALANCED, BEST]
     work = [preset.rounds * preset.steps + 2 * preset.pivotal_steps for preset in (FAST, BALANCED, BEST)]
     assert work[0] < work[1] <= work[2] / 4
-    with pytest.raises(BadRequest, match="fast, balanced, best"):
-        preset_named("quick")
+    assert preset_for(0) is None
+    assert preset_for(1) == replace(FAST, refine_steps=1, steps=1)
+    assert preset_for(400) == replace(BEST, refine_steps=400, steps=2 * BEST.steps, pivotal_steps=700)
 
 
 @pytest.mark.parametrize(

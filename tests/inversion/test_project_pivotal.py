@@ -10,8 +10,9 @@ import torch
 from engine.errors import InversionDamaged
 from engine.inversion import pivotal
 from engine.inversion.objective import Readers
-from engine.inversion.pivotal import LARGEST, Tuning, tune, tuned, zero_delta
+from engine.inversion.pivotal import Tuning, tune, tuned, zero_delta
 from engine.inversion.project import Projection
+from engine.inversion.types import LARGEST_DELTA
 from engine.networks.modulated import ModulatedConv
 from engine.networks.stylegan2 import Generator, GeneratorConfig
 from tests.inversion.tiny_generator import (
@@ -129,7 +130,7 @@ def test_a_change_to_ffhq_at_its_full_size_is_below_two_megabytes() -> None:
     for rank, whole_rank in ((8, True), (64, False)):
         delta = zero_delta(generator, 256, rank)
         numbers = sum(tensor.numel() for tensor in delta.values())
-        assert numbers <= LARGEST
+        assert numbers <= LARGEST_DELTA
         assert numbers * 2 < 2_000_001
         assert (delta["conv1.conv.up"].shape == (512, rank)) == whole_rank
 

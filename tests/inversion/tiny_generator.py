@@ -40,7 +40,7 @@ def average(generator: Generator) -> torch.Tensor:
 
 
 def preset(rounds: int, steps: int, size: int = 32, patience: int = 1000, pivotal_steps: int = 0) -> Preset:
-    return Preset("test", rounds, steps, size, 0.1, patience, pivotal_steps, 4)
+    return Preset(1, rounds, steps, size, 0.1, patience, pivotal_steps, 4)
 
 
 def nothing(photo: torch.Tensor, generated: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -79,8 +79,8 @@ def test_no_face_is_a_problem() -> None:
     assert state.stage is Stage.BROKEN
     assert state.problem is not None
     assert state.problem.remedy
-    pipeline = (REPOSITORY / "engine" / "worker" / "pipeline.py").read_text("utf-8")
-    sizes = [re.findall(r"at least (\d+) pixels wide", text) for text in (state.problem.remedy, pipeline)]
+    chosen = (REPOSITORY / "engine" / "worker" / "chosen.py").read_text("utf-8")
+    sizes = [re.findall(r"at least (\d+) pixels wide", text) for text in (state.problem.remedy, chosen)]
     assert sizes[0] == sizes[1] != []
 
 

@@ -195,7 +195,7 @@ def test_several_files_make_one_model(home: Home, tmp_path: Path) -> None:
     assert torch.equal(other.generator.synthesis(latents()), painted(state, latents()))
     assert replace(again.facts, sources=(), licence="") == replace(made.facts, sources=(), licence="")
 
-    # The pipeline cannot use it yet, and says so.
+    # What needs known parameters says so.
     with pytest.raises(ModelNotUsable, match="no known parameters"):
         load_model("mine", home, CPU)
     assert [model.name for model in installed_models(home)] == ["default", "again", "mine"]
