@@ -29,6 +29,7 @@
     │   ├── WorkerLost             worker_lost         the process that computes died
     │   └── DialogLost             dialog_lost         the dialog's process died or could not start
     ├── OutOfMemory                out_of_memory       device or host
+    ├── DiskFull                   disk_full           nothing was written; earlier files are as they were
     └── InternalError              internal            a defect of ours; the log has the traceback
 
 Codes are part of the protocol and never change their meaning. Cancelling is not an error.
@@ -182,6 +183,10 @@ class DialogLost(EngineError):
 
 class OutOfMemory(LikenessError):
     code = "out_of_memory"
+
+
+class DiskFull(LikenessError):
+    code = "disk_full"
 
 
 class InternalError(LikenessError):

@@ -22,6 +22,7 @@ InversionId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 JobId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 PixelFormat = Literal["RGBA u8", "RGBA float", "RGB u8", "Y u8"]
+Blend = Literal["replace", "transfer"]
 Rect = tuple[int, int, int, int]
 Edits = dict[Annotated[str, Field(max_length=60)], Annotated[FiniteFloat, Field(ge=-10, le=10)]]
 
@@ -65,11 +66,27 @@ class InvertRequest(Message):
     model: ModelName | None = None
 
 
+class FaceEdit(Message):
+    """What one inverted face gets of its own: its number in the picture, its edits, and a layer mask.
+
+    `layer_mask` is a picture (Y u8, 255 = the layer shows) over the face's `rect`, of any size: what a person
+    painted, in place of what was found.
+    """
+
+    number: Annotated[int, Field(ge=1, le=1000)]
+    edits: Edits = {}
+    layer_mask: PictureId | None = None
+
+
 class EditRequest(Message):
     """Invert (or find the inversion in the cache) and edit.
 
-    With `inversions` no face is looked for: these are edited, wherever they lie in the picture.
-    `preview` limits the result's longer side in pixels: quicker, for looking at.
+    With `inversions` no face is looked for: these are edited, wherever they lie in the picture, with `edits`
+    or with what `face_edits` has for them. `preview` limits the result's longer side in pixels: quicker, for
+    looking at.
+
+    `keep_identity` is the least identity similarity: all strengths of a face are multiplied by the largest factor
+    that leaves it. `blend` is how generated and photographed pixels meet; None: what suits model and face.
     """
 
     kind: Literal["edit"] = "edit"
@@ -79,7 +96,12 @@ class EditRequest(Message):
     model: ModelName | None = None
     edits: Edits = {}
     inversions: Annotated[list[InversionId], Field(max_length=1000)] = []
+    face_edits: Annotated[
+        dict[InversionId, FaceEdit], Field(max_length=1000, json_schema_extra={"additionalProperties": False})
+    ] = {}
     preview: Annotated[int, Field(ge=16, le=8192)] | None = None
+    keep_identity: Annotated[FiniteFloat, Field(ge=0, le=1)] | None = None
+    blend: Blend | None = None
 
 
 class RestoreRequest(Message):
@@ -146,6 +168,10 @@ class FaceResult(Message):
     geometry, `invertibility_mask` m (255 = out-of-domain: stays the photograph's), both over the same rect.
     `landmark_error` is a fraction of the crop's side, `invertibility_mask_area` the mean of m inside the face's hull.
     `warning` is a sentence where the result may look wrong, else empty. In a preview pixels are always u8.
+
+    `edits` are the strengths that were used: those asked for, times `strength_factor` (below 1 where
+    `keep_identity` braked). `identity_similarity` is the cosine between the face in the photograph and in the
+    result, 1 where nothing was edited. `blend_reason` is a sentence.
     """
 
     number: int
@@ -161,6 +187,10 @@ class FaceResult(Message):
     from_cache: bool
     edits: Edits
     warning: str = ""
+    identity_similarity: float = 1.0
+    strength_factor: float = 1.0
+    blend: Blend = "transfer"
+    blend_reason: str = ""
 
 
 class InvertResult(Message):
@@ -170,9 +200,12 @@ class InvertResult(Message):
 
 
 class EditResult(Message):
+    """`notes` are sentences about strengths that were brought within the model's range."""
+
     kind: Literal["edit"] = "edit"
     model: str
     faces: list[FaceResult]
+    notes: list[str] = []
 
 
 class RestoredFace(Message):

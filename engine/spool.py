@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -20,9 +19,9 @@ import numpy as np
 from engine.errors import BadRequest
 from engine.messages import BYTES_PER_PIXEL, Picture, PixelFormat
 from engine.paths import inside
+from engine.storage import PART, beside
 
 STRAY_SECONDS = 600.0  # a file that is still being written is younger
-_PART = "part-"
 _SHAPES: dict[str, tuple[type, int]] = {
     "RGBA u8": (np.uint8, 4),
     "RGBA float": (np.float32, 4),
@@ -47,7 +46,10 @@ class Spool:
     def add_bytes(
         self, width: int, height: int, pixel_format: PixelFormat, pixels: bytes | bytearray
     ) -> Picture:
-        """Store raw pixels. Raises `BadRequest` when their length is not width · height · bytes per pixel."""
+        """Store raw pixels.
+
+        Raises `BadRequest` when their length is not width · height · bytes per pixel, and `DiskFull`.
+        """
         expected = width * height * BYTES_PER_PIXEL[pixel_format]
         if len(pixels) != expected:
             raise BadRequest(
@@ -118,17 +120,11 @@ class Spool:
     def _remove_stray(self) -> None:
         oldest = time.time() - STRAY_SECONDS
         alone = (path for path in self.folder.glob("*.json") if not path.with_suffix(".raw").exists())
-        for path in (*self.folder.glob(f"{_PART}*"), *alone):
+        for path in (*self.folder.glob(f"{PART}*"), *alone):
             with contextlib.suppress(FileNotFoundError):
                 if path.stat().st_mtime < oldest:
                     path.unlink()
 
     def _write(self, path: Path, data: bytes | bytearray) -> None:
-        descriptor, part = tempfile.mkstemp(prefix=_PART, dir=self.folder)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-            Path(part).replace(path)
-        except BaseException:
-            Path(part).unlink(missing_ok=True)
-            raise
+        with beside(path, len(data)) as file:  # not synced: no picture outlives the engine
+            file.write(data)

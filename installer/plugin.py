@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from installer.errors import InstallError
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 SOURCE = REPOSITORY / "plugin" / "likeness"
 NAME = "likeness"
@@ -16,33 +18,48 @@ PROCEDURES = ("plug-in-likeness-invert", "plug-in-likeness-edit", "plug-in-liken
 LOCATION = "location.json"
 
 
-class InstallError(Exception):
-    """The plug-in could not be installed; the text says why and what to do."""
-
-
 def engine_command() -> list[str]:
     """How this environment starts the engine, from any folder."""
     return [sys.executable, str(REPOSITORY / "engine"), "serve"]
 
 
-def install(profile: Path, home: Path, command: list[str]) -> Path:
-    """Put the plug-in into a profile and return its folder there; an earlier one is replaced as a whole.
+def plugin_folder(profile: Path) -> Path:
+    return profile / "plug-ins" / NAME
 
-    The modules are copied verbatim; beside them comes `location.json`: the engine's home and how to start it.
-    Raises `InstallError`.
-    """
-    target = profile / "plug-ins" / NAME
+
+def passing_folders(profile: Path) -> tuple[Path, Path]:
+    """Where the new plug-in is laid out, and where the earlier one waits, while `install` is at work."""
+    return profile / f".{NAME}-new", profile / f".{NAME}-old"
+
+
+def check_free(profile: Path) -> None:
+    """Raises `InstallError` when somebody else's plug-in has our place."""
+    target = plugin_folder(profile)
     if (
         target.is_dir()
         and not target.is_symlink()
         and not (target / LOCATION).exists()
         and any(target.iterdir())
     ):
-        raise InstallError(f"{target} is not ours: it has no {LOCATION}. Move it away and try again.")
-    new, old = profile / f".{NAME}-new-{os.getpid()}", profile / f".{NAME}-old-{os.getpid()}"
+        raise InstallError(f"{target} is not ours: it has no {LOCATION}.", "Move it away and try again.")
+
+
+def install(profile: Path, home: Path, command: list[str], source: Path = SOURCE) -> Path:
+    """Put the plug-in into a profile and return its folder there; an earlier one is replaced as a whole.
+
+    The modules of `source` are copied verbatim; beside them comes `location.json`: the engine's home and how to
+    start it. Raises `InstallError`.
+    """
+    check_free(profile)
+    target = plugin_folder(profile)
+    new, old = passing_folders(profile)
     try:
         (profile / "plug-ins").mkdir(parents=True, exist_ok=True)
-        _copy(new, home, command)
+        if old.exists() and not target.exists():  # an earlier installer was killed between the two
+            old.rename(target)
+        for leftover in (new, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+        _copy(source, new, home, command)
         if target.is_symlink():
             target.unlink()
         elif target.exists():
@@ -51,7 +68,7 @@ def install(profile: Path, home: Path, command: list[str]) -> Path:
     except OSError as error:
         if old.exists() and not target.exists():
             old.rename(target)
-        raise InstallError(f"{target} could not be written: {error}.") from error
+        raise InstallError(f"{target} could not be written: {error}.", "Mend that, then try again.") from error
     finally:
         shutil.rmtree(new, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
@@ -59,9 +76,9 @@ def install(profile: Path, home: Path, command: list[str]) -> Path:
     return target
 
 
-def _copy(folder: Path, home: Path, command: list[str]) -> None:
+def _copy(source: Path, folder: Path, home: Path, command: list[str]) -> None:
     folder.mkdir()
-    for module in sorted(SOURCE.glob("*.py")):
+    for module in sorted(source.glob("*.py")):
         shutil.copyfile(module, folder / module.name)
         (folder / module.name).chmod(0o644)
     (folder / f"{NAME}.py").chmod(0o755)

@@ -63,12 +63,18 @@ def native_folder(home: Path, platform: str = sys.platform) -> Path:
 
 def find_console() -> tuple[Path, str] | None:
     """This machine's own headless GIMP 3 and its minor version, such as `3.0`; None when there is none."""
+    return next(iter(find_consoles()), None)
+
+
+def find_consoles() -> list[tuple[Path, str]]:
+    """All of them, one for each minor version."""
+    found: dict[str, Path] = {}
     for name in CONSOLES:
         path = shutil.which(name)
         version = _minor_version(path) if path else None
         if path and version:
-            return Path(path), version
-    return None
+            found.setdefault(version, Path(path))
+    return [(path, version) for version, path in found.items()]
 
 
 def _versions(folder: Path) -> list[Path]:

@@ -20,6 +20,7 @@ import engine
 from engine.paths import Home
 from plugin.likeness.client import Client, EngineProblem
 from plugin.likeness.launch import ensure_engine
+from tests.faults.rows import write_table
 
 if TYPE_CHECKING:
     from tests.faces_inverted import Inverted, Studio
@@ -50,6 +51,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterat
     if skipped:
         terminalreporter.section("GIMP", red=True, bold=True)
         terminalreporter.line(f"Tests in a real GIMP 3 did NOT run: {skipped[0].longrepr[2]}")
+    write_table(terminalreporter)
 
 
 @pytest.fixture

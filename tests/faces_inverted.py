@@ -9,14 +9,17 @@ import numpy as np
 import torch
 from PIL import Image
 
+from engine.editing.codes import ParameterCodes
 from engine.editing.transfer import PreparedFace, layer_mask, transferred
 from engine.faces.crop import Rect
 from engine.faces.detect import FaceDetector
 from engine.faces.landmarks import FaceMesh
 from engine.inversion.invert import invert, take_crop
 from engine.inversion.types import Inversion
+from engine.networks.features import FaceReader
 from engine.paths import EMBEDDED_MODELS, Home
 from engine.settings import Settings
+from engine.weights.features import load_face_reader
 from engine.weights.store import FaceModel, load_model
 
 PHOTOS = Path(__file__).parent / "photos"
@@ -30,6 +33,7 @@ class Studio:
 
     model: FaceModel
     mesh: FaceMesh
+    reader: FaceReader
     detector: FaceDetector
 
     @classmethod
@@ -38,6 +42,7 @@ class Studio:
         return cls(
             load_model("default", Home(Path("nowhere")), torch.device("cpu")),
             FaceMesh.load(EMBEDDED_MODELS / "facemesh" / "facemesh.safetensors"),
+            load_face_reader(EMBEDDED_MODELS / "features", torch.device("cpu")),
             FaceDetector(EMBEDDED_MODELS / "yunet" / "yunet.safetensors"),
         )
 
@@ -45,8 +50,10 @@ class Studio:
         photo = np.asarray(Image.open(PHOTOS / name).convert("RGBA"))
         face = self.detector.detect(np.ascontiguousarray(photo[..., :3]))[0]
         crop, geometry = take_crop(photo[..., :3], face)
-        inversion = invert(self.model, self.mesh, crop, geometry, face, steps, lambda fraction: None)
-        return Inverted(self, photo, inversion, PreparedFace(self.model, inversion))
+        inversion = invert(
+            self.model, self.mesh, crop, geometry, face, steps, lambda fraction: None, reader=self.reader
+        )
+        return Inverted(self, photo, inversion, PreparedFace(ParameterCodes(self.model, inversion), inversion))
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,10 @@ def run_json(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[in
         ["edit", "photo.png", "-o", "out.png", "--set", "smile=much"],
         ["edit", "photo.png", "-o", "out.png", "--set", "smile=nan"],
         ["edit", "photo.png", "-o", "out.png", "--set", "=1"],
+        ["edit", "photo.png", "-o", "out.png", "--set", "smile=1", "--keep-identity", "1.5"],
+        ["edit", "photo.png", "-o", "out.png", "--set", "smile=1", "--blend", "paint"],
+        ["batch", "photos", "-o", "out"],
+        ["batch", "photos", "-o", "out", "--set", "smile=1", "--jobs", "0"],
         ["invert", "photo.png", "-o", "out", "--face", "-1"],
         ["invert", "photo.png", "-o", "out", "--refine-steps", "1.5"],
         ["restore", "photo.png", "-o", "out.png"],
@@ -267,7 +271,9 @@ def test_interrupted(engine: LivingEngine, photo: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out.png").exists()
 
 
-def test_names_that_are_not_utf8(engine: LivingEngine, photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_f24_names_that_are_not_utf8(
+    engine: LivingEngine, photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     odd = photo.rename(Path(os.fsdecode(os.fsencode(photo.parent) + b"/caf\xe9.png")))
     output = odd.with_name(odd.stem + "-2.png")
     assert run(capsys, "edit", odd, "--set", "smile=1", "-o", output)[0] == 0

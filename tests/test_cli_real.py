@@ -74,6 +74,21 @@ def test_edit_changes_the_face_and_nothing_else(likeness: Likeness, tmp_path: Pa
     np.testing.assert_array_equal(after[~inside], before[~inside])
     assert (after != before)[inside].mean() > 0.01
     assert first.read_bytes() == second.read_bytes()  # the same call, the same bytes
+    (face,) = data["faces"]
+    assert 0.5 < face["identity_similarity"] < 1
+    assert (face["strength_factor"], face["edits"], face["blend"]) == (1, {"smile": 1}, "transfer")
+
+
+def test_an_edit_keeps_the_identity_that_is_asked_for(likeness: Likeness, tmp_path: Path) -> None:
+    edit = ("edit", ASTRONAUT, "--set", "smile=5", "--set", "skin-tone=1", "-o", tmp_path / "a.png")
+    (whole,) = likeness(*edit)["faces"]
+    least = (1 + whole["identity_similarity"]) / 2
+    data = likeness(*edit, "--keep-identity", least)
+    (face,) = data["faces"]
+    assert face["identity_similarity"] >= least
+    assert 0 < face["strength_factor"] < 1
+    assert any(note.startswith("Smile +5 is more") for note in data["notes"])
+    assert any("multiplied" in note for note in data["notes"])
 
 
 def test_restore_fills_the_region_and_nothing_else(likeness: Likeness, tmp_path: Path) -> None:

@@ -13,7 +13,16 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 # Torch-free and small: every process may have them.
-SHARED = {"engine.errors", "engine.messages", "engine.paths", "engine.settings", "engine.spool"}
+SHARED = {
+    "engine.errors",
+    "engine.messages",
+    "engine.paths",
+    "engine.settings",
+    "engine.spool",
+    "engine.storage",
+    "engine.forgetting",
+    "engine.logs",
+}
 NETWORKS = {"engine.networks"}
 FACES = {"engine.faces"}
 WEIGHTS = {"engine.weights", *NETWORKS, *SHARED}
@@ -26,8 +35,11 @@ ALLOWED: dict[str, set[str]] = {
     "engine.errors": set(),
     "engine.messages": set(),
     "engine.paths": set(),
-    "engine.settings": {"engine.paths"},
-    "engine.spool": {"engine.messages", "engine.paths"},
+    "engine.settings": {"engine.paths", "engine.storage"},
+    "engine.spool": {"engine.messages", "engine.paths", "engine.storage"},
+    "engine.storage": set(),
+    "engine.forgetting": {"engine.messages", "engine.paths", "engine.storage"},
+    "engine.logs": set(),
     "engine.compose": {"engine.messages"},
     "engine.photo": set(),
     "engine.networks": set(),
@@ -43,7 +55,11 @@ ALLOWED: dict[str, set[str]] = {
     "engine.worker.stop": set(),
     "engine.service": {"engine.worker.link", *SHARED, *CLIENT},
     "engine.cli": {"engine.service", "engine.photo", "engine.compose", "installer.profiles", *SHARED, *CLIENT},
-    "engine.cli.train": {"engine.cli.report", "engine.evaluation", "engine.training"},
+    "engine.cli.batch": {"engine.batch", "engine.cli.report", "engine.photo", *SHARED},
+    "engine.batch": {"engine.photo", "engine.worker.link", *SHARED},
+    "engine.batch.cluster": {"engine.batch.editor", *SHARED},
+    "engine.batch.editor": {"engine.worker", "engine.weights", "engine.photo", "engine.compose", *SHARED},
+    "engine.cli.train": {"engine.cli.report", "engine.evaluation", "engine.settings", "engine.training"},
     "engine.__main__": {"engine.cli"},
     "plugin.dialogs": {"engine.photo", "engine.compose", *SHARED, *CLIENT},
     "plugin.likeness": set(),
@@ -57,6 +73,7 @@ TORCH_FREE = (
     "engine.cli",
     "engine.cli.train",
     "engine.cli.photographs",
+    "engine.cli.batch",
     "engine.cli.doctor",
     "engine.compose",
     "engine.photo",

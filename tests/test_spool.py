@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine import spool as spool_module
-from engine.errors import BadRequest
+from engine import storage
+from engine.errors import BadRequest, DiskFull
 from engine.spool import STRAY_SECONDS, Spool
 
 PIXELS = np.arange(5 * 4 * 4, dtype=np.uint8).reshape(5, 4, 4)
@@ -33,7 +33,7 @@ def test_there_and_back(spool: Spool) -> None:
 
 
 @pytest.mark.parametrize("failing", [1, 2])
-def test_a_full_disk_leaves_nothing_and_passes(
+def test_f34_a_full_disk_leaves_nothing_and_passes(
     spool: Spool, monkeypatch: pytest.MonkeyPatch, failing: int
 ) -> None:
     """The first or the second file of a picture cannot be written; later there is room again."""
@@ -49,8 +49,8 @@ def test_a_full_disk_leaves_nothing_and_passes(
             raise OSError(28, "No space left on device")
         return file
 
-    monkeypatch.setattr(spool_module.os, "fdopen", full)
-    with pytest.raises(OSError, match="No space"):
+    monkeypatch.setattr(storage.os, "fdopen", full)
+    with pytest.raises(DiskFull):
         spool.add(PIXELS)
     monkeypatch.undo()
     assert not list(spool.folder.glob("*.raw"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -37,6 +38,8 @@ def serve(options: argparse.Namespace) -> Outcome:
         else:
             print(f"The engine listens at {socket_path}; Ctrl+C ends it.", flush=True)
 
+    if options.memory:
+        os.environ["LIKENESS_MEMORY"] = str(options.memory)  # engine/worker/frugal.py reads it
     home = Home.from_environment()
     if serve_home(home, on_ready=ready):
         return Outcome({}, "", is_said=True)

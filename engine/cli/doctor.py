@@ -11,37 +11,34 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
 from engine import __version__
+from engine.cli import health
+from engine.cli.bundle import write_bundle
+from engine.cli.health import INSTALL_AGAIN, Finding
 from engine.cli.report import Outcome, reporter
-from engine.errors import BadRequest
-from engine.paths import EMBEDDED_MODELS, Home
-from engine.settings import Settings, load_settings
+from engine.paths import Home
 from installer.profiles import find_profiles, plugin_problem
-from plugin.likeness.client import Client, EngineProblem
 
+Check = Callable[[Home], Iterator[Finding]]
 TORCH_SECONDS = 120
 GIGABYTE = 1e9
-INSTALL_AGAIN = "Run ./run in the folder of Likeness."
 INSTALL_PLUGIN = "Run `python -m installer install-plugin` in the folder of Likeness."
 
 _ASK_TORCH = """
 import json, torch
-print(json.dumps({"version": torch.__version__, "threads": torch.get_num_threads()}))
+devices = [f"cpu ({torch.get_num_threads()} threads)"]
+for number in range(torch.cuda.device_count()):
+    free, whole = torch.cuda.mem_get_info(number)
+    name = torch.cuda.get_device_name(number)
+    devices.append(f"cuda:{number} ({name}, {free / 1e9:.1f} of {whole / 1e9:.1f} GB free)")
+if torch.backends.mps.is_available():
+    devices.append("mps")
+print(json.dumps({"version": torch.__version__, "devices": devices}))
 """
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the report."""
-
-    subject: str
-    level: Literal["ok", "warn", "bad"]
-    sentence: str
-    remedy: str = ""
+_ASK_QT = "from PyQt5.QtWidgets import QApplication"
 
 
 def doctor(options: argparse.Namespace) -> Outcome:
@@ -51,14 +48,26 @@ def doctor(options: argparse.Namespace) -> Outcome:
     findings: list[Finding] = []
     try:
         for check in _CHECKS:
-            progress.say(f"Looking at {check.__name__.strip('_')}")
-            findings += check(home)
+            subject = check.__name__.strip("_").replace("_", " ")
+            progress.say(f"Looking at {subject}")
+            findings += _found(subject, check, home)
     finally:
         progress.close()
     healthy = all(finding.level != "bad" for finding in findings)
     data = {"healthy": healthy, "version": __version__, "findings": [asdict(f) for f in findings]}
     lines = [f"{f.level:<4}  {f.subject}: {f.sentence} {f.remedy}".rstrip() for f in findings]
+    if options.bundle:
+        write_bundle(options.bundle, home, data)
+        data["bundle"] = str(options.bundle.absolute())
+        lines.append(f"Written: {options.bundle}")
     return Outcome(data, "\n".join(lines), 0 if healthy else 1)
+
+
+def _found(subject: str, check: Check, home: Home) -> Iterator[Finding]:
+    try:
+        yield from check(home)
+    except OSError as error:
+        yield Finding(subject, "bad", f"It cannot be looked at: {error}.", "Mend its permissions.")
 
 
 def _python(home: Home) -> Iterator[Finding]:
@@ -86,28 +95,7 @@ def _torch(home: Home) -> Iterator[Finding]:
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         yield Finding("torch", "bad", f"It cannot be loaded: {error}", INSTALL_AGAIN)
         return
-    yield Finding("torch", "ok", f"{facts['version']}, {facts['threads']} threads")
-
-
-def _home(home: Home) -> Iterator[Finding]:
-    if not home.root.exists():
-        yield Finding("home", "ok", f"{home.root} will be made at the first start.")
-        return
-    try:
-        load_settings(home)
-    except BadRequest as error:
-        yield Finding("settings", "bad", error.sentence, error.remedy)
-    folders = [home.root, home.run, home.spool, home.inversions, home.models, home.logs]
-    wide = [f for f in folders if f.exists() and f.stat().st_mode & 0o077]
-    if wide:
-        names = " ".join(f"'{folder}'" for folder in wide)
-        yield Finding("home", "bad", "Others may enter where photographs lie.", f"Run: chmod 700 {names}")
-    elif not os.access(home.root, os.W_OK):
-        yield Finding(
-            "home", "bad", f"{home.root} cannot be written.", "Mend its permissions, or set LIKENESS_HOME."
-        )
-    else:
-        yield Finding("home", "ok", f"{home.root}, private")
+    yield Finding("torch", "ok", f"{facts['version']}, on {', '.join(facts['devices'])}")
 
 
 def _room(home: Home) -> Iterator[Finding]:
@@ -123,54 +111,26 @@ def _room(home: Home) -> Iterator[Finding]:
         )
 
 
-def _models(home: Home) -> Iterator[Finding]:
-    wanted = _settings(home).model
-    found = {"default": EMBEDDED_MODELS / "default"}
-    if home.models.is_dir():
-        found |= {path.name: path for path in sorted(home.models.iterdir()) if path.is_dir()}
-    for name, folder in found.items():
-        files = list(folder.glob("*.safetensors")) if folder.is_dir() else []
-        size = sum(path.stat().st_size for path in files) / 1e6
-        if files:
-            yield Finding(f"model {name}", "ok", f"{len(files)} files of weights, {size:.1f} MB")
+def _dialogs(home: Home) -> Iterator[Finding]:
+    if sys.platform == "linux":
+        found = [
+            f"{name}={os.environ[name]}" for name in ("DISPLAY", "WAYLAND_DISPLAY") if os.environ.get(name)
+        ]
+        if found:
+            yield Finding("display", "ok", ", ".join(found))
         else:
-            level = "bad" if name == wanted else "warn"
-            yield Finding(f"model {name}", level, f"There are no weights in {folder}.", INSTALL_AGAIN)
-    if wanted not in found:
-        yield Finding(
-            f"model {wanted}", "bad", "The settings name it, but it is not installed.", "Set model: default."
-        )
-
-
-def _engine(home: Home) -> Iterator[Finding]:
-    try:
-        facts = Client.connect(home.root).status()
-    except EngineProblem as problem:
-        level = "ok" if problem.code == "engine_unavailable" else "bad"
-        yield Finding(
-            "engine", level, problem.sentence, problem.remedy if level == "bad" else "It starts by itself."
-        )
-    else:
-        worker = facts["worker"]
-        level = "bad" if worker["state"] == "stopped" else "ok"
-        device = f" on {worker['device']}" if worker["device"] else ""
-        sentence = (
-            f"{facts['version']} runs as process {facts['pid']}, its worker is {worker['state']}{device}."
-        )
-        yield Finding("engine", level, sentence, f"See {home.logs / 'worker.log'}." if level == "bad" else "")
-    for name in ("engine.log", "worker.log"):
-        yield _log(home.logs / name)
-
-
-def _log(path: Path) -> Finding:
-    lines: list[str] = []
-    with contextlib.suppress(OSError):
-        lines = [line for line in path.read_text("utf-8", "replace").splitlines() if line.strip()]
-    if not lines:
-        return Finding(path.name, "ok", "empty")
-    return Finding(
-        path.name, "warn", f"its last line is: {lines[-1][:200]}", f"Read {path} if something failed."
+            yield Finding(
+                "display",
+                "warn",
+                "Neither DISPLAY nor WAYLAND_DISPLAY is set: from here no dialog can open.",
+                "Ask from a terminal on the desktop. Scripts need no display.",
+            )
+    loaded = subprocess.run(
+        [sys.executable, "-c", _ASK_QT], capture_output=True, text=True, timeout=TORCH_SECONDS
     )
+    if loaded.returncode:
+        reason = (loaded.stderr.strip().splitlines() or ["no reason given"])[-1]
+        yield Finding("dialogs", "bad", f"Qt cannot be loaded: {reason}", INSTALL_AGAIN)
 
 
 def _gimp(home: Home) -> Iterator[Finding]:
@@ -182,14 +142,22 @@ def _gimp(home: Home) -> Iterator[Finding]:
         if problem:
             yield Finding("GIMP", "warn", f"{profile.folder}: {problem}", INSTALL_PLUGIN)
         else:
-            yield Finding("GIMP", "ok", f"{profile.folder}: the plug-in is there.")
+            yield _registration(profile.folder)
 
 
-def _settings(home: Home) -> Settings:
-    try:
-        return load_settings(home)
-    except BadRequest:
-        return Settings()
+def _registration(profile: Path) -> Finding:
+    """Whether GIMP has taken the plug-in: `pluginrc` lists the procedures that it found at its last start."""
+    listed = ""
+    with contextlib.suppress(OSError):
+        listed = (profile / "pluginrc").read_text("utf-8", "replace")
+    if '"plug-in-likeness-edit"' in listed:
+        return Finding("GIMP", "ok", f"{profile}: the plug-in is there and registered.")
+    return Finding(
+        "GIMP",
+        "warn",
+        f"{profile}: the plug-in is there, but GIMP has not registered it yet.",
+        "Start GIMP; if it stays so, start it from a terminal, which shows why.",
+    )
 
 
 def _available_memory() -> float | None:
@@ -202,12 +170,15 @@ def _available_memory() -> float | None:
     return None
 
 
-_CHECKS: tuple[Callable[[Home], Iterator[Finding]], ...] = (
+_CHECKS: tuple[Check, ...] = (
     _python,
     _torch,
-    _home,
+    health.home_folder,
     _room,
-    _models,
-    _engine,
+    health.models,
+    health.inversions,
+    health.socket,
+    health.engine,
+    _dialogs,
     _gimp,
 )

@@ -1,4 +1,4 @@
-"""`python -m engine models`: import or download checkpoints, list, verify, remove and export models; their directions.
+"""`python -m engine models`: import or download checkpoints, list, choose, verify, remove, export; their directions.
 
 The command line stays free of torch: `engine.weights`, a process of its own, does the work.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -15,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import engine
+from engine.cli.control import running_engine
 from engine.cli.report import Outcome, Silence, reporter
 from engine.errors import InternalError, LicenceNotAccepted, UnknownModel, from_dict
+from engine.service.dialogs import of_the_desktop
 
 _WEIGHTS = Path(engine.__file__).parent / "weights"
 COULD_NOT = 1
@@ -50,13 +53,28 @@ def list_(options: argparse.Namespace) -> Outcome:
             [facts["encoder"] and f"encoder {facts['encoder']}", facts["has_samm"] and "SAMM"] if facts else []
         )
         more.append("embedded" if model["embedded"] else f"{model['bytes'] / 1e6:.0f} MB")
-        if facts and not facts["is_conditional"]:
-            more.append("not usable for edits yet")
+        more.append(model["name"] == found["model"] and "in use")
         lines.append(f"{model['name']}: {', '.join([what, *filter(None, more)])}")
     if options.all:
-        found["catalogue"] = _ask("catalogue")["models"]
         lines += ["", "To be downloaded:", *map(_offer, found["catalogue"])]
     return Outcome(found, "\n".join(lines))
+
+
+def use(options: argparse.Namespace) -> Outcome:
+    """Choose the model that is used where none is named."""
+    found = _ask("use", options.name)
+    return Outcome(found, f"“{found['model']}” is used from now on, where no other is named.")
+
+
+def dialog(options: argparse.Namespace) -> Outcome:
+    """Open the window that does all this, until it is closed."""
+    progress = reporter(options.json)
+    try:
+        client = running_engine(progress)
+        client.models_dialog(of_the_desktop(os.environ), progress.event)
+    finally:
+        progress.close()
+    return Outcome({"closed": True}, "The window is closed.")
 
 
 def verify(options: argparse.Namespace) -> Outcome:
@@ -78,7 +96,7 @@ def remove(options: argparse.Namespace) -> Outcome:
 
 def download(options: argparse.Namespace) -> Outcome:
     """Fetch a model of the catalogue once its terms are accepted, and import it."""
-    entries = {entry["name"]: entry for entry in _ask("catalogue")["models"]}
+    entries = {entry["name"]: entry for entry in _ask("list")["catalogue"]}
     if options.name not in entries:
         raise UnknownModel(
             f"“{options.name}” is not in the catalogue.", f"It has: {', '.join(entries) or 'nothing'}."
@@ -109,17 +127,18 @@ def directions(options: argparse.Namespace) -> Outcome:
         "hide": options.hide,
         "show": options.show,
         "rename": options.rename,
-        "strips": str(options.strips.absolute()) if options.strips else "",
+        "strips": "all" if options.strips else "",
     }
+    folder = [str(options.strips.absolute())] if options.strips else []
     progress = reporter(options.json)
     try:
-        found = _ask("directions", options.name, json.dumps(wishes), progress=progress)
+        found = _ask("directions", options.name, json.dumps(wishes), *folder, progress=progress)
     finally:
         progress.close()
     lines = [_direction(one) for one in found["directions"]]
     lines += [_correlations(vector, row) for vector, row in found["correlations"].items()]
     lines += [f"Note: {note}" for note in found["notes"]]
-    lines += [f"Wrote {path}" for path in found["strips"]]
+    lines += [f"Wrote {path}" for path in found["strips"].values()]
     return Outcome(found, "\n".join(lines) or "It has no directions.")
 
 

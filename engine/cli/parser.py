@@ -38,6 +38,20 @@ def _add_work(commands: argparse._SubParsersAction) -> None:
     _add_photo(edit)
     edit.add_argument("--set", type=_edit, action="append", required=True, metavar="NAME=NUMBER", dest="edits")
     edit.add_argument("-o", "--output", type=Path, metavar="OUT", required=True, help="the picture to write")
+    _add_editing(edit)
+
+    batch = _command(
+        commands, "batch", "batch.batch", "edit a folder of photographs; goes on where it was stopped"
+    )
+    batch.add_argument("folder", type=Path, metavar="DIR", help="the photographs")
+    batch.add_argument("-o", "--output", type=Path, metavar="DIR", required=True, help="for the results")
+    batch.add_argument("--set", type=_edit, action="append", required=True, metavar="NAME=NUMBER", dest="edits")
+    _add_choices(batch)
+    _add_editing(batch)
+    batch.add_argument("--jobs", type=_positive, default=1, metavar="N", help="so many at a time (1)")
+    batch.add_argument(
+        "--ray", metavar="ADDRESS", help="on a Ray cluster, such as auto or host:6379 (pip install ray)"
+    )
 
     restore = _command(commands, "restore", "photographs.restore", "fill damage in faces from what is left")
     restore.add_argument("photo", type=Path, metavar="PHOTO")
@@ -57,10 +71,20 @@ def _add_work(commands: argparse._SubParsersAction) -> None:
 def _add_control(commands: argparse._SubParsersAction) -> None:
     directions = _command(commands, "directions", "control.directions", "list what can be edited")
     directions.add_argument("--model", metavar="NAME")
-    _command(commands, "serve", "control.serve", "be the engine, until stopped")
+    serve = _command(commands, "serve", "control.serve", "be the engine, until stopped")
+    serve.add_argument("--memory", type=_positive, metavar="MB", help="that the worker may take, at most")
     _command(commands, "status", "control.status", "ask the running engine how it is")
     _command(commands, "stop", "control.stop", "end the running engine")
-    _command(commands, "doctor", "doctor.doctor", "look for what may be wrong")
+    doctor = _command(commands, "doctor", "doctor.doctor", "look for what may be wrong")
+    doctor.add_argument(
+        "--bundle", type=Path, metavar="ZIP", help="collect what helps to find a fault; no pictures, no names"
+    )
+    forget = _command(
+        commands, "forget", "forget.forget", "remove inversions, and the pictures that lie with them"
+    )
+    which = forget.add_mutually_exclusive_group()
+    which.add_argument("--all", action="store_true", help="all inversions, and whatever else is kept of faces")
+    which.add_argument("id", nargs="?", metavar="ID", help="one; without it they are listed")
 
 
 def _add_models(commands: argparse._SubParsersAction) -> None:
@@ -86,6 +110,9 @@ def _add_models(commands: argparse._SubParsersAction) -> None:
     export.add_argument("name", metavar="NAME")
     export.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
     _add_model_directions(actions)
+    use = _command(actions, "use", "models.use", "choose the model that is used where none is named")
+    use.add_argument("name", metavar="NAME")
+    _command(actions, "dialog", "models.dialog", "open the window that does all this")
     verify = _command(actions, "verify", "models.verify", "whether models are still what was installed")
     verify.add_argument("name", nargs="?", metavar="NAME", help="default: all")
     remove = _command(actions, "remove", "models.remove", "delete an imported model")
@@ -121,29 +148,37 @@ def _add_training(commands: argparse._SubParsersAction) -> None:
         help="for samm: a folder of your photographs, to learn from as well",
     )
     evaluate = _command(commands, "evaluate", "train.evaluate", "measure trained networks")
-    evaluate.add_argument("what", choices=("generator", "directions", "features", "decomposition"))
     evaluate.add_argument(
-        "--photographs", type=Path, nargs="+", metavar="FILE", help="for features: of one person each"
+        "what",
+        choices=("generator", "directions", "features", "decomposition", "inversion", "edits", "restoration"),
+    )
+    evaluate.add_argument(
+        "--photographs",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="for features: of one person each; for inversion, edits, restoration: files or folders",
     )
     evaluate.add_argument(
         "--samples", type=_positive, default=64, metavar="N", help="faces drawn at random (64)"
     )
     evaluate.add_argument(
-        "--limit", type=_positive, metavar="N", help="for decomposition: so many compositions, not all"
+        "--limit", type=_positive, metavar="N", help="for all but the first three: so many of each set, not all"
     )
     evaluate.add_argument(
         "--seed",
         type=_count,
         default=0,
         metavar="S",
-        help="for decomposition: which of them choose thresholds (0)",
+        help="for the same: which of them (0); for restoration the holes, too",
     )
+    _add_effort(evaluate)
     for command in (train, evaluate):
         command.add_argument(
             "--model",
             metavar="NAME",
-            help="for encoder, samm, decomposer, decomposition: an installed model; default: the one in OUTPUT/model, "
-            "else the embedded one",
+            help="for all but generator, directions, features, model: an installed one; default: the one in OUTPUT/model, "
+            "else the embedded one; for inversion, edits, restoration always that",
         )
         command.add_argument("--recipe", type=Path, default=RECIPES / "default.toml", metavar="TOML")
         command.add_argument(
@@ -170,11 +205,29 @@ def _loaded_when_run(function: str) -> Callable[[argparse.Namespace], Outcome]:
 
 def _add_photo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("photo", type=Path, metavar="PHOTO")
+    _add_choices(parser)
+
+
+def _add_choices(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--face", type=_count, default=0, metavar="N", help="the N-th largest face; 0 = all (the default)"
     )
     _add_effort(parser)
     parser.add_argument("--model", metavar="NAME", help="default: the embedded one")
+
+
+def _add_editing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--keep-identity",
+        type=_share,
+        metavar="T",
+        help="weaken all strengths of a face together until its identity similarity is T or more, 0…1",
+    )
+    parser.add_argument(
+        "--blend",
+        choices=("replace", "transfer"),
+        help="take generated pixels, or move the photograph's own; default: what suits model and face",
+    )
 
 
 def _add_effort(parser: argparse.ArgumentParser) -> None:
@@ -210,6 +263,16 @@ def _count(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or len(text) > 9:
         raise argparse.ArgumentTypeError(f"“{text}” is not a whole number from 0 on")
     return int(text)
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"“{text}” is not a number from 0 to 1")
+    return share
 
 
 def _edit(text: str) -> tuple[str, float]:

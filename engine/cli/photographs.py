@@ -52,8 +52,8 @@ def edit(options: argparse.Namespace) -> Outcome:
     """Write the edited photograph."""
     photo = load_photo(options.photo)
     _check_output(options.output, options.photo)
-    edits = dict(options.edits)
-    run = _run(photo, {"kind": "edit", "edits": edits} | _choices(options), options)
+    edit = {"edits": dict(options.edits), "keep_identity": options.keep_identity, "blend": options.blend}
+    run = _run(photo, {"kind": "edit"} | edit | _choices(options), options)
     return _write_edited(run, options.output)
 
 
@@ -112,6 +112,7 @@ class _Run:
     model: str
     faces: list[FaceResult]
     seconds: float
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,8 @@ def _run(photo: Photo, request: Json, options: argparse.Namespace) -> _Run:
     finally:
         progress.close()
     faces = [FaceResult.model_validate(face) for face in result["faces"]]
-    return _Run(client, photo, result["model"], faces, time.monotonic() - began)
+    seconds = time.monotonic() - began
+    return _Run(client, photo, result["model"], faces, seconds, tuple(result.get("notes", ())))
 
 
 def _choices(options: argparse.Namespace) -> Json:
@@ -190,9 +192,9 @@ def _write_edited(run: _Run, output: Path) -> Outcome:
 
 def _outcome(run: _Run, written: list[Path]) -> Outcome:
     pictures = {"layer", "layer_mask", "generated", "invertibility_mask"}
-    warnings = [(face.number, face.warning) for face in run.faces if face.warning]
+    said = [(face.number, text) for face in run.faces for text in (face.warning, _braked(face)) if text]
     several = len(run.faces) > 1
-    notes = [*run.photo.notes, *(f"Face {n}: {text}" if several else text for n, text in warnings)]
+    notes = [*run.photo.notes, *run.notes, *(f"Face {n}: {text}" if several else text for n, text in said)]
     data = {
         "written": [str(path.absolute()) for path in written],
         "model": run.model,
@@ -202,7 +204,21 @@ def _outcome(run: _Run, written: list[Path]) -> Outcome:
     }
     faces = "1 face" if len(run.faces) == 1 else f"{len(run.faces)} faces"
     names = ", ".join(str(path) for path in written)
-    return Outcome(data, "\n".join([f"{faces}, {run.seconds:.1f} s. Written: {names}", *notes]))
+    done = f"{faces}, {run.seconds:.1f} s{_identity(run.faces)}. Written: {names}"
+    return Outcome(data, "\n".join([done, *notes]))
+
+
+def _identity(faces: list[FaceResult]) -> str:
+    """How alike the edited faces are to those in the photograph."""
+    figures = [f"{face.identity_similarity:.2f}" for face in faces if face.edits]
+    return f", identity similarity {', '.join(figures)}" if figures else ""
+
+
+def _braked(face: FaceResult) -> str:
+    """What the brake did."""
+    if face.strength_factor == 1:
+        return ""
+    return f"To keep the identity, all strengths were multiplied by {face.strength_factor:.2f}."
 
 
 def _region(drawn: Photo, photo: Photo) -> np.ndarray:

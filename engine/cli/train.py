@@ -5,11 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 from functools import partial
+from typing import TYPE_CHECKING
 
 from engine.cli.report import Outcome
 from engine.errors import BadRequest
+from engine.settings import PRESETS
 
-_OF_A_MODEL = ("encoder", "samm", "decomposer", "decomposition")
+if TYPE_CHECKING:
+    from engine.evaluation.inversion import Wishes
+
+_OF_A_MODEL = ("encoder", "samm", "decomposer", "decomposition", "inversion", "edits", "restoration")
 
 
 def train(options: argparse.Namespace) -> Outcome:
@@ -41,6 +46,9 @@ def evaluate(options: argparse.Namespace) -> Outcome:
         "directions": _evaluate_directions,
         "features": _evaluate_features,
         "decomposition": _evaluate_decomposition,
+        "inversion": _evaluate_inversion,
+        "edits": _evaluate_edits,
+        "restoration": _evaluate_restoration,
     }[options.what]
     return measure(options)
 
@@ -90,6 +98,46 @@ def _evaluate_features(options: argparse.Namespace) -> Outcome:
     photographs = options.photographs or photographs_of_the_repository()
     report, folder = evaluate_features(options.recipe, options.data, options.output, options.stage, photographs)
     return Outcome(report.as_json(), f"{report.markdown()}\n\nPictures: {folder}")
+
+
+def _evaluate_inversion(options: argparse.Namespace) -> Outcome:
+    """Methods × held-out renders, compositions and photographs × figures."""
+    from engine.evaluation.inversion import evaluate_inversion
+
+    report, folder = evaluate_inversion(_wishes(options))
+    return Outcome(report.as_json(), f"{report.markdown()}\n\nPictures: {folder}")
+
+
+def _evaluate_edits(options: argparse.Namespace) -> Outcome:
+    """What each direction moves, whom it leaves, and whether the rest stays."""
+    from engine.evaluation.edits import evaluate_edits
+
+    data, text, folder = evaluate_edits(_wishes(options))
+    return Outcome(data, f"{text}\n\nPictures: {folder}")
+
+
+def _evaluate_restoration(options: argparse.Namespace) -> Outcome:
+    """Random holes in faces, filled by us and by what knows no faces."""
+    from engine.evaluation.restoration import evaluate_restoration
+
+    data, text, folder = evaluate_restoration(_wishes(options))
+    return Outcome(data, f"{text}\n\nPictures: {folder}")
+
+
+def _wishes(options: argparse.Namespace) -> Wishes:
+    from engine.evaluation.features import photographs_of_the_repository
+    from engine.evaluation.inversion import Wishes
+
+    return Wishes(
+        recipe=options.recipe,
+        data=options.data,
+        output=options.output,
+        model=options.model,
+        photographs=options.photographs or photographs_of_the_repository(),
+        seed=options.seed,
+        limit=options.limit,
+        refine_steps=PRESETS["balanced"] if options.refine_steps is None else options.refine_steps,
+    )
 
 
 def _evaluate_decomposition(options: argparse.Namespace) -> Outcome:

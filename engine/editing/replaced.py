@@ -12,14 +12,12 @@ import numpy as np
 import torch
 
 from engine.blending.replace import replaced
+from engine.editing.codes import Codes, Edits
 from engine.faces.crop import CropGeometry, Rect
 from engine.inversion.fields import resize, warp
 from engine.inversion.hull import face_hull
 from engine.inversion.objective import paint
-from engine.inversion.pivotal import tuned
 from engine.inversion.types import MAP_SIZE, Inversion
-from engine.weights.directions import Direction
-from engine.weights.imported import ImportedModel
 
 SMALLEST = 256  # px at which a preview is made
 KEPT = 2  # sizes whose unedited picture stays in memory
@@ -28,25 +26,21 @@ KEPT = 2  # sizes whose unedited picture stays in memory
 class ReplacedFace:
     """An inversion made ready: edited many times. Mask, flow and what is unedited are fixed by the inversion."""
 
-    def __init__(self, model: ImportedModel, inversion: Inversion) -> None:
-        self.model = model
+    def __init__(self, codes: Codes, inversion: Inversion) -> None:
+        self.codes = codes
         self.inversion = inversion
-        delta = inversion.weight_delta
-        self.generator = tuned(model.generator, delta) if delta else model.generator
-        self.w_plus = inversion.w_plus[None]
+        self.generator = codes.generator
         hull = face_hull(inversion.landmarks, MAP_SIZE)[0, 0]
         self.invertibility_mask_area = float((inversion.invertibility_mask * hull).sum() / hull.sum())
         self._unedited: OrderedDict[int, tuple[torch.Tensor, torch.Tensor]] = OrderedDict()
 
-    def generated(self, edits: dict[Direction, float], size: int | None = None) -> torch.Tensor:
+    def generated(self, edits: Edits, size: int | None = None) -> torch.Tensor:
         """G(w_plus + d) in the photograph's geometry: [1,3,S,S] in [-1,1], S = `size` or the generator's own."""
         size = size or self.generator.config.resolution
         plain, beyond = self._plain(size)
         return plain if not edits else self._aligned(self._painted(edits, size) + beyond)
 
-    def layer(
-        self, photo: np.ndarray, geometry: CropGeometry, edits: dict[Direction, float], rect: Rect
-    ) -> np.ndarray:
+    def layer(self, photo: np.ndarray, geometry: CropGeometry, edits: Edits, rect: Rect) -> np.ndarray:
         """The edited pixels of `rect`; arguments and result as in `engine.editing.transfer.transferred`."""
         size = self._size_for(geometry)
         edited, unedited = self.generated(edits, size), self.generated({}, size)
@@ -64,7 +58,7 @@ class ReplacedFace:
     def _plain(self, size: int) -> tuple[torch.Tensor, torch.Tensor]:
         """G(w_plus) in the photograph's geometry, and what a skip image of that size lacks: both [1,3,size,size]."""
         if size not in self._unedited:
-            whole, beyond = paint(self.generator, self.w_plus, size)
+            whole, beyond = paint(self.generator, self.codes.w_plus(self.codes.start), size)
             self._unedited[size] = (self._aligned(resize(whole, size)), beyond)
             while len(self._unedited) > KEPT:
                 self._unedited.popitem(last=False)
@@ -72,11 +66,9 @@ class ReplacedFace:
         return self._unedited[size]
 
     @torch.no_grad()
-    def _painted(self, edits: dict[Direction, float], size: int) -> torch.Tensor:
-        w_plus = self.w_plus.clone()
-        for direction, strength in edits.items():
-            w_plus += strength * self.model.step(direction.name)
-        return self.generator.synthesis(w_plus, resolution=size)
+    def _painted(self, edits: Edits, size: int) -> torch.Tensor:
+        code = self.codes.strengthened(edits, self.codes.start)
+        return self.generator.synthesis(self.codes.w_plus(code), resolution=size)
 
     def _aligned(self, picture: torch.Tensor) -> torch.Tensor:
         return warp(picture, resize(self.inversion.alignment_flow[None], picture.shape[-1])).clamp(-1, 1)

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from engine.blending.poisson import gradient_domain
 from engine.blending.replace import on_photo
+from engine.editing.codes import ParameterCodes
 from engine.editing.transfer import PreparedFace
 from engine.faces.crop import CropGeometry, Rect
 from engine.faces.detect import Face
@@ -122,7 +123,7 @@ def invert_rest(
     inversion = invert(model, mesh, crop, geometry, face, refine_steps, report, region)
     with torch.no_grad():
         flipped = mesh.landmarks(crop_tensor(crop).flip(-1))[0]
-        generated = PreparedFace(model, inversion).generated({})
+        generated = PreparedFace(ParameterCodes(model, inversion), inversion).generated({})
         there = flipped * torch.tensor([-1.0, 1.0]) + torch.tensor([1.0, 0.0])
         spread = ScatteredField(inversion.landmarks, inversion.landmarks[:0], SIZE // 4, SMOOTHING)
         mirrored = resize(spread(there - inversion.landmarks), SIZE)

@@ -4,8 +4,8 @@ For a generator smaller or plainer than the photograph (the embedded default alw
 picture. Shape: the model's landmarks move from L(c) to L(c + d); carried over to the photograph's landmarks and spread
 smoothly, that is a flow which warps the photograph at its own resolution. Tone: the ratio of G(c + d) to G(c) in linear
 light, followed along that motion so that each point of the face is compared with itself, clipped and band-limited,
-multiplies it. The flow is held still where the invertibility mask is (hats, glasses); the tone is not weighted here,
-because the layer's mask 1 − m is what blends it.
+multiplies it; ears and neck take light and skin tone from the face beside them. The flow is held still where the
+invertibility mask is (hats, glasses); the tone is not weighted here, because the layer's mask 1 − m is what blends it.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from engine.editing.codes import Codes, Edits
 from engine.editing.colour import from_linear, to_linear
 from engine.faces import mesh_points
 from engine.faces.crop import CropGeometry, Rect
 from engine.faces.paste import border_feather, displacement_on_photo, sample_on_photo, warp_photo
 from engine.inversion.fields import ScatteredField, backward, blur, positions, resize, sample, warp
-from engine.inversion.hull import anchors, face_hull, oval, polygon
+from engine.inversion.hull import anchors, face_hull, polygon
+from engine.inversion.skin import beyond_face
 from engine.inversion.types import Inversion
-from engine.weights.directions import Direction
-from engine.weights.store import FaceModel
 
 SIZE = 256  # of flows and ratios, px
 COARSE = 96
@@ -33,6 +33,7 @@ SMOOTHING = 1e-3
 DARKEST, BRIGHTEST = 0.35, 2.2  # limits of the ratio
 FLOOR = 0.015  # added to linear light before dividing, so that black does not explode
 BROAD = 0.02  # a band from which on light is meant, which falls on teeth as well
+CARRIED = (0.02, 0.05, 0.12, 0.3)  # widths, crop units
 STILL = 0.02  # px; a flow below this anywhere is none
 
 
@@ -52,12 +53,11 @@ class Change:
 class PreparedFace:
     """An inversion made ready: set once, edited many times. Everything here is fixed by the inversion."""
 
-    def __init__(self, model: FaceModel, inversion: Inversion) -> None:
-        if inversion.parameters is None:
-            raise ValueError("transfer needs the parameters of a conditional model")
-        self.model = model
+    def __init__(self, codes: Codes, inversion: Inversion) -> None:
+        self.codes = codes
         self.inversion = inversion
-        self.c = inversion.parameters[None]
+        self.c = codes.start
+        self._latest: tuple[Edits, Change] | None = None
         self.spread = ScatteredField(inversion.landmarks, anchors(inversion.landmarks), COARSE, SMOOTHING)
         self.alignment = inversion.alignment_flow[None]
         self.free = 1 - inversion.invertibility_mask[None, None]
@@ -69,71 +69,66 @@ class PreparedFace:
         self.eyes = sum(
             (polygon(inversion.landmarks[list(eye)], SIZE) for eye in eyes), torch.zeros(1, 1, SIZE, SIZE)
         )
-        self.skin = blur(
-            polygon(oval(inversion.landmarks), SIZE), 0.02
-        )  # what light falls on; not the background
+        self.face = 1 - beyond_face(inversion.landmarks)  # what light falls on; not the background
+        bare = inversion.bare_skin
+        self.ears_and_neck = (1 - self.face) * (torch.zeros(1) if bare is None else bare)
         teeth = polygon(inversion.landmarks[list(mesh_points.INNER_LIPS)], SIZE)
         self.lips_closed = 1 - blur(teeth, 0.004)
 
-    def strengthened(self, edits: dict[Direction, float], start: torch.Tensor) -> torch.Tensor:
-        """c + d [1,P]: exact, because the parameters are known."""
-        c = start.clone()
-        parameters = self.model.parameters
-        for direction, strength in edits.items():
-            for name, step in direction.parameters.items():
-                i = parameters.index(name)
-                c[0, i] += strength * step / parameters.std[i]
-        return c
-
     @torch.no_grad()
-    def change(self, edits: dict[Direction, float]) -> Change:
-        """What these edits (direction → strength) do."""
-        moved = self._motion(self.strengthened(edits, self.c)) + self._iris_motion(edits)
-        return Change(flow=backward(moved * self.hold), tone=self._tone(edits))
+    def change(self, edits: Edits) -> Change:
+        """What these edits (direction → strength) do, whatever their order. The latest is kept."""
+        edits = dict(sorted(edits.items(), key=lambda edit: edit[0].name))
+        if self._latest is None or self._latest[0] != edits:
+            moved = self._motion(self.codes.strengthened(edits, self.c)) + self._iris_motion(edits)
+            self._latest = edits, Change(flow=backward(moved * self.hold), tone=self._tone(edits))
+        return self._latest[1]
 
-    def layer(
-        self, photo: np.ndarray, geometry: CropGeometry, edits: dict[Direction, float], rect: Rect
-    ) -> np.ndarray:
+    def layer(self, photo: np.ndarray, geometry: CropGeometry, edits: Edits, rect: Rect) -> np.ndarray:
         """The edited pixels of `rect`: `transferred`."""
         return transferred(photo, geometry, self.change(edits), rect)
 
     @torch.no_grad()
-    def generated(self, edits: dict[Direction, float]) -> torch.Tensor:
+    def generated(self, edits: Edits) -> torch.Tensor:
         """G(w + d) in the photograph's geometry: [1,3,256,256] in [-1,1]."""
-        c = self.strengthened(edits, self.c)
+        c = self.codes.strengthened(edits, self.c)
         back = backward(self._motion(c))
         here = positions(SIZE)
         at = here + sample(self.alignment, here + back)
-        return sample(resize(self.model.generate(c), SIZE), at).clamp(-1, 1)
+        return sample(resize(self.codes.generate(c), SIZE), at).clamp(-1, 1)
 
     def _motion(self, c: torch.Tensor) -> torch.Tensor:
         """Where every place of the photograph's crop goes [1,2,256,256] when the model's c becomes this one."""
-        landmark_map = self.model.landmark_map
-        return resize(self.spread((landmark_map(c) - landmark_map(self.c))[0]), SIZE)
+        return resize(self.spread((self.codes.landmarks(c) - self._landmarks)[0]), SIZE)
 
-    def _iris_motion(self, edits: dict[Direction, float]) -> torch.Tensor:
+    @cached_property
+    def _landmarks(self) -> torch.Tensor:
+        return self.codes.landmarks(self.c)
+
+    def _iris_motion(self, edits: Edits) -> torch.Tensor:
         shift = torch.zeros(2)
         for direction, strength in edits.items():
             shift += strength * torch.tensor(direction.iris)
         return blur(self.eyes, 0.006) * self.eyes * shift[None, :, None, None]
 
-    def _tone(self, edits: dict[Direction, float]) -> torch.Tensor:
+    def _tone(self, edits: Edits) -> torch.Tensor:
         """Factors of linear light [1,3,256,256]: direction after direction, each blurred as it asks for."""
         log_tone = torch.zeros(1, 3, SIZE, SIZE)
         before, c = self._made_plain, self.c
         for direction, strength in edits.items():
             if direction.shading == 0:
                 continue
-            c = self.strengthened({direction: strength}, c)
+            c = self.codes.strengthened({direction: strength}, c)
             after = self._made(c)
             ratio = torch.log((after + FLOOR) / (before + FLOOR)).clamp(math.log(DARKEST), math.log(BRIGHTEST))
             lightness = ratio.mean(1, keepdim=True)
             ratio = lightness + direction.hue * (ratio - lightness)
-            log_tone += direction.shading * blur(
-                ratio * (1 if direction.band > BROAD else self.lips_closed), direction.band
-            )
+            broad = direction.band > BROAD
+            ratio = blur(ratio * (1 if broad else self.lips_closed), direction.band)
+            log_tone += direction.shading * self.face * ratio
+            if broad:  # light, skin: ears and neck have what the face beside them has
+                log_tone += direction.shading * self.ears_and_neck * _carried(ratio, self.face)
             before = after
-        log_tone *= self.skin
         return log_tone.clamp(math.log(DARKEST), math.log(BRIGHTEST)).exp()
 
     @cached_property
@@ -143,7 +138,17 @@ class PreparedFace:
     def _made(self, c: torch.Tensor) -> torch.Tensor:
         """G(c) in linear light, every point of the face where the unmoved photograph has it: [1,3,256,256]."""
         at = positions(SIZE) + self.alignment + self._motion(c)
-        return to_linear((sample(resize(self.model.generate(c), SIZE), at).clamp(-1, 1) + 1) / 2)
+        return to_linear((sample(resize(self.codes.generate(c), SIZE), at).clamp(-1, 1) + 1) / 2)
+
+
+def _carried(image: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+    """What lies inside, and beyond it what the nearest of that is: normalised convolutions, wider and wider."""
+    total, weight = torch.zeros_like(image), torch.zeros_like(inside)
+    for width in CARRIED:
+        importance = width**-4  # the narrower decide where they reach
+        total = total + importance * blur(image * inside, width)
+        weight = weight + importance * blur(inside, width)
+    return total / weight.clamp(min=1e-6)
 
 
 def transferred(photo: np.ndarray, geometry: CropGeometry, change: Change, rect: Rect) -> np.ndarray:

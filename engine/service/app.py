@@ -12,12 +12,12 @@ from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import RootModel
 from starlette.types import Receive, Scope, Send
 
-from engine import __version__
 from engine.errors import BadRequest, PhotoTooLarge
 from engine.messages import (
     BYTES_PER_PIXEL,
     MAX_PIXELS,
     MAX_SIDE,
+    PROTOCOL,
     DialogAnswer,
     DialogRequest,
     DirectionList,
@@ -35,8 +35,10 @@ from engine.messages import (
 )
 from engine.service import refusals
 from engine.service.core import Engine
+from engine.service.forgetting import add_forgetting
 from engine.service.inversions import inversion_file, list_inversions
 from engine.service.jobs import Job, Jobs
+from engine.service.models import add_models
 
 _RAW: dict[str, Any] = {
     "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
@@ -49,7 +51,7 @@ class EventLine(RootModel[Event]):
 
 
 class EventStream(StreamingResponse):
-    """A job's events. However the stream ends before the job does, the job is cancelled."""
+    """A job's events. However the stream ends, its listener has left the job."""
 
     media_type = "application/x-ndjson"
 
@@ -62,14 +64,14 @@ class EventStream(StreamingResponse):
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._jobs.cancel(self._job)
+            self._jobs.leave(self._job)
 
 
 def create_app(engine: Engine) -> FastAPI:
     """The application of one engine, without the guard (guard.py) that stands before it."""
     app = FastAPI(
         title="Likeness engine",
-        version=__version__,
+        version=str(PROTOCOL),  # of the interface, not the product's
         docs_url=None,
         redoc_url=None,
         responses={"4XX": {"model": refusals.ErrorBody}, "5XX": {"model": refusals.ErrorBody}},
@@ -79,6 +81,9 @@ def create_app(engine: Engine) -> FastAPI:
     _add_pictures(app, engine)
     _add_jobs(app, engine)
     _add_inversions(app, engine)
+    add_forgetting(app, engine)
+    add_models(app, engine)
+    refusals.describe(app)
     return app
 
 
@@ -119,7 +124,7 @@ def _add_pictures(app: FastAPI, engine: Engine) -> None:
 
     @app.get("/v1/pictures/{identity}", response_class=FileResponse, responses={200: _RAW})
     async def fetch_picture(identity: Annotated[PictureId, Path()]) -> Response:
-        picture = engine.spool.describe(identity)
+        picture = engine.jobs.picture(identity)
         return _file(
             engine.spool.path(identity),
             {

@@ -1,8 +1,9 @@
 """Whoever wants something of the worker waits here for a turn; the bench keeps one worker alive.
 
 One turn at a time. Questions of a moment come first, then previews, then long jobs, each in their order. When
-the worker dies, the turn under way fails at once with `worker_lost` and a new worker starts; when it dies at
-every start, the bench gives up, says where the log is, and tries once more for whoever asks next.
+the worker dies, the turn under way fails at once with `worker_lost` and a new worker starts; one that hangs, or
+takes the machine's memory, is ended first. When it dies at every start, the bench gives up, says where the log is,
+and tries once more for whoever asks next.
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ import heapq
 import itertools
 import logging
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
-from engine.errors import WorkerLost, from_dict
+from engine.errors import LikenessError, OutOfMemory, WorkerLost, from_dict
 from engine.messages import WorkerStatus
 from engine.paths import Home
+from engine.service.memory import held_bytes, limit_bytes
 from engine.service.worker_process import WorkerProcess
 from engine.worker.link import Frame
 
@@ -30,6 +31,8 @@ QUICK_DEATHS = 5
 START_SECONDS = 180.0
 CANCEL_SECONDS = 10.0
 QUESTION_SECONDS = 600.0
+SILENCE_SECONDS = 600.0  # of a worker that has something to do
+MEMORY_SECONDS = 1.0
 _PAUSES = (0.0, 0.2, 0.5, 1.0, 2.0)
 
 log = logging.getLogger("likeness.service")
@@ -67,6 +70,8 @@ class Bench:
         self._worker: WorkerProcess | None = None
         self._device: str | None = None
         self._deadline: asyncio.TimerHandle | None = None
+        self._verdict: LikenessError | None = None  # why we end the worker
+        self._memory_limit = limit_bytes()
         self._quick_deaths = 0
         self._proved = False  # this worker has finished a turn
         self._given_up = False
@@ -89,32 +94,32 @@ class Bench:
         state = "starting" if self._device is None else "busy" if self._current else "ready"
         return WorkerStatus(state=state, pid=self._worker.pid, device=self._device)
 
-    async def run(self, job: str, request: Json, priority: Priority, on_progress: OnProgress) -> Json:
+    async def run(self, request: Json, priority: Priority, on_progress: OnProgress) -> Json:
         """Run a request. Cancelling this coroutine cancels the job in the worker. Raises `LikenessError`."""
-        return await self._ask(_run_header(job, request), job, b"", priority, on_progress)
+        return await self._ask("run", {"request": request}, b"", priority, on_progress)
 
     async def directions(self, model: str | None) -> Json:
         """The worker's `DirectionList`. Raises `LikenessError`."""
-        identity = uuid.uuid4().hex
-        return await self._question({"directions": identity, "model": model}, identity, b"")
+        return await self._question("directions", {"model": model})
 
     async def check_inversion(self, data: bytes) -> Json:
         """Have the worker check a file that may lie, and keep it: its `InversionInfo`. Raises `LikenessError`."""
-        identity = uuid.uuid4().hex
-        return await self._question({"check_inversion": identity}, identity, data)
+        return await self._question("check_inversion", {}, data)
 
-    async def _question(self, header: Json, identity: str, data: bytes) -> Json:
+    async def _question(self, what: str, more: Json, data: bytes = b"") -> Json:
         try:
             async with asyncio.timeout(QUESTION_SECONDS):
-                return await self._ask(header, identity, data, Priority.QUESTION, lambda *_: None)
+                return await self._ask(what, more, data, Priority.QUESTION, lambda *_: None)
         except TimeoutError:
             raise WorkerLost("The process that computes did not answer in time.", "Try again.") from None
 
     async def _ask(
-        self, header: Json, identity: str, data: bytes, priority: Priority, on_progress: OnProgress
+        self, what: str, more: Json, data: bytes, priority: Priority, on_progress: OnProgress
     ) -> Json:
         answer: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
-        turn = _Turn(priority, next(self._numbers), identity, header, data, on_progress, answer)
+        number = next(self._numbers)
+        identity = str(number)  # not the job's: a request that is cancelled and sent again is another turn
+        turn = _Turn(priority, number, identity, {what: identity, **more}, data, on_progress, answer)
         heapq.heappush(self._queue, turn)
         self._wanted.set()
         self._next_turn()
@@ -128,6 +133,7 @@ class Bench:
         if self._worker and self._device is not None and self._current is None and self._queue:
             turn = self._current = heapq.heappop(self._queue)
             self._worker.send(turn.header, turn.data)
+            self._expect_a_sign()
 
     def _abandon(self, turn: _Turn) -> None:
         """Nobody waits for this turn any more. The next one begins when the worker has let go of it."""
@@ -153,7 +159,8 @@ class Bench:
     async def _one_life(self) -> None:
         """Start a worker, serve until it dies, clear up after it."""
         born = time.monotonic()
-        self._proved = False
+        self._proved, self._verdict = False, None
+        memory = asyncio.create_task(self._limit_memory())
         try:
             self._worker = await WorkerProcess.start(self._command, self._home.root, self._log_file)
             self._watch(START_SECONDS)
@@ -164,11 +171,12 @@ class Bench:
         finally:
             ready = self._device is not None
             worker, self._worker, self._device = self._worker, None, None
+            memory.cancel()
             self._unwatch()
             self._fail_current()
             if worker:
                 await worker.end()
-        quick = not ready or (time.monotonic() - born < QUICK_SECONDS and not self._proved)
+        quick = not self._proved and (not ready or time.monotonic() - born < QUICK_SECONDS)
         self._quick_deaths = self._quick_deaths + 1 if quick else 0
         log.warning("the worker ended%s", " soon after its start" if quick else "")
 
@@ -179,23 +187,27 @@ class Bench:
             self._unwatch()
         elif turn and header.get("progress") == turn.identity:
             if not turn.answer.done():
+                self._expect_a_sign()
                 turn.on_progress(header["fraction"], header["message"])
             return
         elif turn and turn.identity in (header.get("done"), header.get("failed"), header.get("cancelled")):
             self._unwatch()
             self._current, self._proved, self._quick_deaths = None, True, 0
             _settle(turn, header)
+            if header.get("error", {}).get("code") == WorkerLost.code:
+                self._device = None  # only another process can have it back: nothing more for this one
+                self._end_worker(None)
         self._next_turn()
 
     def _fail_current(self) -> None:
         turn, self._current = self._current, None
         if turn and not turn.answer.done():
             turn.answer.set_exception(
-                WorkerLost(
-                    "The process that computes ended in the middle of the job.",
-                    f"It is being started again: try once more. Its log is {self._log_file}.",
-                )
+                self._verdict or self._lost("The process that computes ended in the middle of the job.")
             )
+
+    def _lost(self, sentence: str) -> WorkerLost:
+        return WorkerLost(sentence, f"It is being started again: try once more. Its log is {self._log_file}.")
 
     def _give_up(self) -> None:
         self._given_up = True
@@ -210,19 +222,35 @@ class Bench:
                     )
                 )
 
-    def _watch(self, seconds: float) -> None:
-        """Kill the worker unless it does within `seconds` what is expected of it."""
+    def _expect_a_sign(self) -> None:
+        self._watch(SILENCE_SECONDS, self._lost("The process that computes did not get on and was ended."))
+
+    async def _limit_memory(self) -> None:
+        while self._memory_limit:
+            await asyncio.sleep(MEMORY_SECONDS)
+            if self._worker and held_bytes(self._worker.pid) > self._memory_limit:
+                self._end_worker(
+                    OutOfMemory(
+                        f"The process that computes took more than {self._memory_limit / 1e9:.1f} GB of memory "
+                        "and was ended.",
+                        "Close other programs, or take a smaller picture or model.",
+                    )
+                )
+                return
+
+    def _watch(self, seconds: float, verdict: LikenessError | None = None) -> None:
+        """End the worker unless it does within `seconds` what is expected of it; its turn fails with `verdict`."""
         self._unwatch()
-        if self._worker:
-            self._deadline = asyncio.get_running_loop().call_later(seconds, self._worker.kill)
+        self._deadline = asyncio.get_running_loop().call_later(seconds, self._end_worker, verdict)
 
     def _unwatch(self) -> None:
         if self._deadline:
             self._deadline.cancel()
 
-
-def _run_header(job: str, request: Json) -> Json:
-    return {"run": job, "request": request}
+    def _end_worker(self, verdict: LikenessError | None) -> None:
+        if self._worker:
+            self._verdict = verdict
+            self._worker.stop()
 
 
 def _settle(turn: _Turn, header: Json) -> None:

@@ -9,7 +9,9 @@ import sys
 import time
 import uuid
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import engine
 from engine import __version__
 from engine.messages import PROTOCOL, Status
 from engine.paths import Home
@@ -17,6 +19,10 @@ from engine.service.bench import Bench
 from engine.service.jobs import Jobs
 from engine.settings import Settings
 from engine.spool import Spool
+from engine.storage import PART
+
+LOOK_SECONDS = 2.0
+INSTALLED = engine.__file__  # holds the version: whoever installs another one writes it anew
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,7 @@ class Commands:
 
     worker: list[str] = field(default_factory=lambda: [sys.executable, "-m", "engine.worker"])
     dialog: list[str] = field(default_factory=lambda: [sys.executable, "-m", "plugin.dialogs"])
+    weights: list[str] = field(default_factory=lambda: [sys.executable, "-m", "engine.weights"])
 
 
 class Engine:
@@ -32,16 +39,20 @@ class Engine:
 
     def __init__(self, home: Home, settings: Settings, commands: Commands) -> None:
         self.home = home
+        self.commands = commands
         self.boot_id = uuid.uuid4().hex
         self.spool = Spool(home.spool)
         self.bench = Bench(commands.worker, home)
-        self.jobs = Jobs(home, self.bench, commands.dialog, settings.inversions_megabytes * 1_000_000)
+        self.jobs = Jobs(home, self.bench, commands.dialog, settings)
         self.stopping = asyncio.Event()
         self._idle_seconds = settings.idle_seconds
+        self._code = _installed_code()
         self._born = self._last_request = time.monotonic()
 
     def start(self) -> None:
         self.spool.clear()
+        for path in self.home.inversions.glob(f"{PART}*"):
+            path.unlink()  # only the worker writes there: it was killed
         self.jobs.trim()
         self.bench.start()
 
@@ -63,19 +74,20 @@ class Engine:
         self._last_request = time.monotonic()
 
     async def until_stopped(self) -> None:
-        """Return when somebody asked for it, or when nobody has wanted anything for the idle time."""
+        """Return when somebody asked for it, or when nobody has wanted anything for the idle time.
+
+        That time is short once another version has been installed: the next client starts that one.
+        """
         while not self.stopping.is_set():
             if self.jobs.live:
                 self.touch()
-            left = self._last_request + self._idle_seconds - time.monotonic()
-            if self._idle_seconds and left <= 0:
+            idle = LOOK_SECONDS if _installed_code() != self._code else self._idle_seconds
+            left = self._last_request + idle - time.monotonic() if idle else LOOK_SECONDS
+            if left <= 0:
                 self.stop()
-            seconds = min(left, 5.0) if self._idle_seconds else None
-            try:
-                async with asyncio.timeout(seconds):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(left, LOOK_SECONDS)):
                     await self.stopping.wait()
-            except TimeoutError:
-                continue
 
     def status(self) -> Status:
         return Status(
@@ -87,3 +99,11 @@ class Engine:
             worker=self.bench.status(),
             jobs=[job.info() for job in self.jobs.live],
         )
+
+
+def _installed_code() -> bytes:
+    """What says which version is installed; nothing once it was uninstalled."""
+    try:
+        return Path(INSTALLED).read_bytes()
+    except OSError:
+        return b""

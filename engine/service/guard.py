@@ -17,6 +17,7 @@ from engine.service.refusals import Refusal, answer
 MAX_JSON_BODY = 1_000_000
 MAX_INVERSION = 64 << 20
 MAX_PICTURE = MAX_PIXELS * 16
+_HOSTS = {"likeness", "localhost", "127.0.0.1"}  # no name that somebody's DNS could point at us
 _LENGTH = re.compile(r"\d{1,18}")
 
 
@@ -51,6 +52,8 @@ class Guard:
     def _check(self, headers: Headers) -> None:
         if "origin" in headers or "sec-fetch-site" in headers or "sec-fetch-mode" in headers:
             raise Refusal(403, Unauthorized("Browsers may not speak to the engine."))
+        if headers.get("host", "").partition(":")[0].lower() not in _HOSTS:
+            raise Refusal(403, Unauthorized("The request is meant for another host."))
         scheme, _, token = headers.get("authorization", "").partition(" ")
         token_fits = hmac.compare_digest(token.strip().encode("utf-8", "replace"), self._token)
         if scheme.lower() != "bearer" or not token_fits:

@@ -21,7 +21,7 @@ from engine.paths import Home, inside
 
 MAX_HEADER = 1 << 20
 DAMAGED_SECONDS = 7 * 86_400
-STRAY_SECONDS = 86_400
+STRAY_SECONDS = 600.0  # a file that is still being written is younger
 _ID = re.compile(r"[0-9a-f]{64}")
 
 
@@ -43,11 +43,14 @@ def inversion_file(home: Home, identity: str) -> Path:
     return path
 
 
-def trim_inversions(home: Home, limit_bytes: int, keep: Collection[str] = ()) -> None:
-    """Remove the inversions that were not used for longest until the rest fits (0: all fit), but none in `keep`.
+def trim_inversions(
+    home: Home, limit_bytes: int, keep: Collection[str] = (), limit_seconds: float = 0.0
+) -> None:
+    """Remove the inversions that were not used for `limit_seconds` (0: none), and then those that were not used for
+    longest until the rest fits (0: all fit), but none in `keep`.
 
     They are somebody's face in numbers and not to gather without end. What was set aside as damaged goes after
-    a week, what a writer that was killed left after a day.
+    a week, what a writer that was killed left after ten minutes.
     """
     now, facts = time.time(), {}
     for path in home.inversions.iterdir():
@@ -60,9 +63,9 @@ def trim_inversions(home: Home, limit_bytes: int, keep: Collection[str] = ()) ->
     files = sorted((p for p in facts if p.suffix == ".safetensors"), key=lambda p: facts[p].st_mtime)
     total = sum(facts[path].st_size for path in files)
     for path in files:
-        if not limit_bytes or total <= limit_bytes:
-            break
-        if path.stem not in keep:
+        is_old = limit_seconds and now - facts[path].st_mtime > limit_seconds
+        is_too_much = limit_bytes and total > limit_bytes
+        if (is_old or is_too_much) and path.stem not in keep:
             total -= facts[path].st_size
             path.unlink(missing_ok=True)
 

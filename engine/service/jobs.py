@@ -1,12 +1,16 @@
-"""Jobs: one POST each, from `accepted` to exactly one of `done`, `failed`, `cancelled`."""
+"""Jobs, from `accepted` to exactly one of `done`, `failed`, `cancelled`.
+
+A job's id is the hash of its request: whoever sends a request that is being worked on attends that job.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
+import json
 import logging
 import time
-import uuid
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from typing import Any, Literal
@@ -24,6 +28,7 @@ from engine.messages import (
     Failed,
     JobInfo,
     JobRequest,
+    Picture,
     Progress,
     RestoreRequest,
     Work,
@@ -34,6 +39,7 @@ from engine.service.bench import Bench, Priority
 from engine.service.dialogs import Dialog
 from engine.service.inversions import trim_inversions
 from engine.service.refusals import Refusal
+from engine.settings import Settings
 from engine.spool import Spool
 
 MAX_JOBS = 32
@@ -47,12 +53,13 @@ _RESULT: TypeAdapter[WorkResult] = TypeAdapter(WorkResult)
 class Job:
     """What is known of a job. Its events are kept as the newest progress and the closing one: bounded."""
 
-    def __init__(self, request: JobRequest) -> None:
-        self.id = uuid.uuid4().hex
+    def __init__(self, identity: str, request: JobRequest) -> None:
+        self.id = identity
         self.request = request
         self.accepted: Work | None = None  # what the person accepted in the dialog
         self.answered = asyncio.get_running_loop().create_future()
         self.task: asyncio.Task[None] | None = None
+        self.listeners = 0
         self.state: Literal["queued", "running", "ended"] = "queued"
         self.fraction = 0.0
         self._began: float | None = None
@@ -67,7 +74,9 @@ class Job:
         """The pictures that it needs to stay."""
         requests = [request for request in (self.request, self.accepted) if request]
         regions = {request.region for request in requests if isinstance(request, RestoreRequest)}
-        return regions | {request.picture for request in requests}
+        edits = [request.face_edits.values() for request in requests if isinstance(request, EditRequest)]
+        painted = {edit.layer_mask for of_faces in edits for edit in of_faces if edit.layer_mask}
+        return regions | painted | {request.picture for request in requests}
 
     def inversions(self) -> set[str]:
         """The inversions that it needs to stay."""
@@ -85,67 +94,101 @@ class Job:
         self._progress = Progress(
             fraction=fraction, message=message, seconds_left=None if left is None else round(left, 1)
         )
-        self._changed.set()
+        self._tell()
 
     def say(self, message: str) -> None:
         """A message without progress."""
         self._progress = Progress(fraction=self.fraction, message=message)
-        self._changed.set()
+        self._tell()
 
     def close(self, closing: Done | Failed | Cancelled) -> None:
         """The last event; the first one that comes is it."""
         if self._closing is None:
             self._closing, self.state = closing, "ended"
-            self._changed.set()
+            self._tell()
 
     async def events(self) -> AsyncIterator[bytes]:
         """The stream, one JSON object a line. A reader that is slow misses progress, never the end."""
         yield _line(Accepted(job=self.id))
+        told: Progress | None = None
         while True:
-            await self._changed.wait()
-            self._changed.clear()
-            progress, self._progress = self._progress, None
-            if progress:
-                yield _line(progress)
+            changed = self._changed  # before looking: what comes while a line is on its way is not missed
+            if self._progress and self._progress is not told:
+                told = self._progress
+                yield _line(told)
             if self._closing:
                 yield _line(self._closing)
                 return
+            await changed.wait()
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
 
 
 class Jobs:
     """All jobs that live, and the last that ended."""
 
-    def __init__(self, home: Home, bench: Bench, dialog_command: list[str], inversions_bytes: int) -> None:
+    def __init__(self, home: Home, bench: Bench, dialog_command: list[str], settings: Settings) -> None:
         self._home = home
         self._spool = Spool(home.spool)
         self._bench = bench
         self._dialog_command = dialog_command
-        self._inversions_bytes = inversions_bytes
-        self._live: dict[str, Job] = {}
+        self._inversions_bytes = settings.inversions_megabytes * 1_000_000
+        self._inversions_seconds = settings.inversions_days * 86_400.0
+        self._live: list[Job] = []
         self._ended: OrderedDict[str, Job] = OrderedDict()
         self._afterwards: set[asyncio.Task[None]] = set()
         self.closed = False  # the engine ends: no more jobs
 
     @property
     def live(self) -> list[Job]:
-        return list(self._live.values())
+        return list(self._live)
 
     def find(self, identity: str) -> Job:
-        job = self._live.get(identity) or self._ended.get(identity)
+        job = self._known(identity)
         if job is None:
             raise Refusal(404, BadRequest("The engine knows no such job."))
         return job
 
     def start(self, request: JobRequest) -> Job:
-        """Raises `Busy`, `EngineUnavailable`, and `BadRequest` when the picture is not here."""
+        """The job of this request: the one under way, or a new one; its caller listens to it, then leaves it.
+
+        Raises `Busy`, `EngineUnavailable`, and a `Refusal` when the picture is not here.
+        """
+        identity = job_id(request)
+        known = self._known(identity)
+        job = known if known and known.state != "ended" else self._begin(identity, request)
+        job.listeners += 1
+        return job
+
+    def picture(self, identity: str) -> Picture:
+        """What is known of a picture that is here."""
+        try:
+            return self._spool.describe(identity)
+        except BadRequest as error:
+            raise Refusal(404, error) from None
+
+    def leave(self, job: Job) -> None:
+        """A listener has gone; a job that nobody listens to is cancelled."""
+        job.listeners -= 1
+        if not job.listeners:
+            self.cancel(job)
+
+    def _known(self, identity: str) -> Job | None:
+        """The newest job of this id: one that was cancelled may still be ending."""
+        live = (job for job in reversed(self._live) if job.id == identity)
+        return next(live, None) or self._ended.get(identity)
+
+    def _begin(self, identity: str, request: JobRequest) -> Job:
         if self.closed:
             raise EngineUnavailable("The engine is ending.", "Try again; a new one is started.")
         if len(self._live) >= MAX_JOBS:
             raise Busy(f"The engine has {MAX_JOBS} jobs already.", "Wait until one has ended.")
-        job = Job(request)
-        for identity in job.pictures():
-            self._spool.describe(identity)
-        self._live[job.id] = job
+        job = Job(identity, request)
+        for picture in job.pictures():
+            self.picture(picture)
+        self._live.append(job)
         job.task = asyncio.create_task(self._live_of(job))
         job.task.add_done_callback(lambda _: self._bury(job))
         return job
@@ -168,7 +211,7 @@ class Jobs:
         with contextlib.suppress(OSError):
             self._spool.trim(SPOOL_BYTES, keep)
         with contextlib.suppress(OSError):
-            trim_inversions(self._home, self._inversions_bytes, keep)
+            trim_inversions(self._home, self._inversions_bytes, keep, self._inversions_seconds)
 
     async def stop(self) -> None:
         """Cancel all jobs and wait until their dialogs have gone."""
@@ -197,7 +240,7 @@ class Jobs:
             )
 
     def _bury(self, job: Job) -> None:
-        del self._live[job.id]
+        self._live.remove(job)
         self._ended[job.id] = job
         if len(self._ended) > REMEMBERED:
             self._ended.popitem(last=False)
@@ -207,7 +250,7 @@ class Jobs:
         preview = isinstance(request, EditRequest) and request.preview is not None
         job.say("Waiting for the engine")
         result = await self._bench.run(
-            job.id, request.model_dump(mode="json"), Priority.PREVIEW if preview else Priority.JOB, job.report
+            request.model_dump(mode="json"), Priority.PREVIEW if preview else Priority.JOB, job.report
         )
         return Done(result=_RESULT.validate_python(result))
 
@@ -236,6 +279,12 @@ async def _ended(dialog: Dialog, closed: asyncio.Task[None]) -> None:
     await dialog.end()
     with contextlib.suppress(LikenessError):
         await closed
+
+
+def job_id(request: JobRequest) -> str:
+    """The id of a request's job: 128 bits of sha256 over the request in canonical JSON."""
+    canonical = json.dumps(request.model_dump(mode="json"), sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:32]
 
 
 def _line(event: Accepted | Progress | Done | Failed | Cancelled) -> bytes:

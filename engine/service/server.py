@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import logging.handlers
 import os
 import secrets
 import signal
@@ -19,6 +18,7 @@ import uvicorn
 
 from engine import __version__
 from engine.errors import EngineUnavailable
+from engine.logs import log_to
 from engine.messages import PROTOCOL
 from engine.paths import Home
 from engine.service import address
@@ -44,13 +44,19 @@ def serve(
     try:
         home.create()
     except OSError as error:
-        raise EngineUnavailable(f"The folder {home.root} cannot be made: {error}.") from error
+        raise EngineUnavailable(
+            f"The folder {home.root} cannot be made: {error}.",
+            "Set LIKENESS_HOME to a folder that you can write.",
+        ) from error
     address.check_private(home)
     lock = filelock.FileLock(home.lock, mode=0o600)
     if not _acquired(lock, home):
         return False
     try:
-        log_to(home)
+        log_to(home.logs / "engine.log")
+        logging.getLogger("uvicorn.error").setLevel(
+            logging.ERROR
+        )  # who sends nonsense is told; the log need not be
         settings = load_settings(home)
         sock, socket_path = address.bind(home)
         try:
@@ -152,16 +158,3 @@ def _config(app: Guard) -> uvicorn.Config:
         headers=[("Connection", "close")],
         timeout_graceful_shutdown=2,
     )
-
-
-def log_to(home: Home) -> None:
-    """Warnings and tracebacks go to logs/engine.log, which rotates; a full disk is no reason to stop."""
-    logging.raiseExceptions = False
-    handler = logging.handlers.RotatingFileHandler(
-        home.logs / "engine.log", maxBytes=1_000_000, backupCount=1, encoding="utf-8", delay=True
-    )
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
-    logging.getLogger("uvicorn.error").setLevel(
-        logging.ERROR
-    )  # who sends nonsense gets to know; the log need not

@@ -6,15 +6,18 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 from pathlib import Path
 from typing import Any
 
+from engine.logs import appended
 from engine.worker.link import HEAD, Frame, lengths, pack
 
 REPOSITORY = Path(__file__).resolve().parents[2]  # where `-m engine.worker` and `-m plugin.dialogs` are found
 END_SECONDS = 2.0
+TERM_SECONDS = 2.0
 
 # Idle OpenMP threads sleep instead of spinning: the cores are GIMP's, too. Read when torch is loaded.
 _QUIET_THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
@@ -38,7 +41,7 @@ class WorkerProcess:
         """Start `command DESCRIPTOR`. Raises `OSError`."""
         ours, theirs = socket.socketpair()
         try:
-            with _appended(log_file) as stderr:
+            with appended(log_file) as stderr:
                 process = await asyncio.create_subprocess_exec(
                     *command,
                     str(theirs.fileno()),
@@ -75,9 +78,10 @@ class WorkerProcess:
         except (asyncio.IncompleteReadError, ConnectionError, ValueError):
             return None
 
-    def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+    def stop(self) -> None:
+        """SIGTERM, upon which it writes into its log where it is; SIGKILL if that does not end it."""
+        self._signal(signal.SIGTERM)
+        asyncio.get_running_loop().call_later(TERM_SECONDS, self._signal, signal.SIGKILL)
 
     async def end(self) -> None:
         """Hang up, which ends the worker; kill it if it does not follow."""
@@ -86,13 +90,9 @@ class WorkerProcess:
             async with asyncio.timeout(END_SECONDS):
                 await self._process.wait()
         except TimeoutError:
-            self.kill()
+            self._signal(signal.SIGKILL)
             await self._process.wait()
 
-
-def _appended(path: Path):
-    """What the worker says outside its own log (a crash of the interpreter, a failed import)."""
-    try:
-        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
-    except OSError:
-        return Path(os.devnull).open("ab")
+    def _signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(number)

@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as save_tensors
 
 from engine.errors import BadRequest
+from engine.storage import beside
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,15 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
 
 
 def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
-    """A safetensors file, complete or not there at all, also when the power fails. Same content, same bytes."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("wb") as file:
-        file.writelines(_serialised(tensors, metadata))
+    """A safetensors file, complete or not there at all, also when the power fails. Same content, same bytes.
+
+    Raises `DiskFull`; the file that was there stays then.
+    """
+    parts = list(_serialised(tensors, metadata))
+    with beside(path, sum(map(len, parts))) as file:
+        file.writelines(parts)
         file.flush()
         os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def _serialised(tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> Iterator[bytes]:

@@ -15,8 +15,7 @@ names, the picture's in hints.
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 
@@ -104,12 +103,12 @@ DEFINITIONS = (
     Definition("glasses", "Glasses", "Glasses", "glasses", chosen_at=1.0, minimum=-1.0, maximum=1.0),
     Definition("light", "Side light", "Light", "light", chosen_at=0.9, minimum=-1.0, maximum=1.0, shading=0.8,
                band=0.04, hue=0.4, hint="+ from the right of the picture, − from the left. "
-               "Skin behind glasses, ears and neck stay as they are."),
+               "Skin behind glasses stays as it is."),
     Definition("light-height", "Light from above", "Light", "lel", shading=0.8, band=0.04, hue=0.4),
     Definition("softness", "Soft light", "Light", "soft", shading=0.8, band=0.04, hue=0.4),
     Definition("make-up", "Make-up", "Skin", "makeup", chosen_at=0.9, minimum=-0.5, maximum=1.0, band=0.007),
     Definition("skin-tone", "Skin tone", "Skin", "mel", chosen_at=0.18, minimum=-1.0, maximum=1.0, band=0.03,
-               hint="+ darker, − lighter. Skin behind glasses, ears and neck stay as they are."),
+               hint="+ darker, − lighter. Skin behind glasses stays as it is."),
 )  # fmt: skip
 
 
@@ -242,26 +241,3 @@ def _direction(definition: Definition, step: dict[str, float], deviation: float)
 
 def _rounded(value: float) -> float:
     return float(f"{value:.{_DIGITS}g}")
-
-
-def directions_toml(directions: list[Direction]) -> str:
-    """The tables of a `directions.toml`, as engine.weights.directions reads them; what has its default is left out."""
-    tables: list[str] = []
-    for direction in directions:
-        lines = ["[[direction]]"]
-        for field in fields(direction):
-            value = getattr(direction, field.name)
-            if value != field.default:
-                lines.append(f"{field.name} = {_toml(value)}")
-        tables.append("\n".join(lines))
-    return "\n\n".join(tables) + "\n"
-
-
-def _toml(value: str | float | tuple[float, ...] | dict[str, float]) -> str:
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(repr, value))}]"
-    if isinstance(value, dict):
-        return f"{{ {', '.join(f'{name} = {number!r}' for name, number in value.items())} }}"
-    return repr(value)

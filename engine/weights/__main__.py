@@ -3,13 +3,16 @@
 JSON objects on standard output, one a line: first any number of {"event": "progress", "fraction", "message"}, then
 
     import NAME FILE…           {"name", "folder", "sha256", "facts", "lines", "notes"}
-    list                        {"models": [{"name", "embedded", "bytes", "problem", "facts"}, …]}
-    catalogue                   {"models": [{"name", "description", "bytes", "files", "licences", "fetched"}, …]}
+    list                        {"models": [{"name", "embedded", "bytes", "problem", "facts", "lines"}, …],
+                                 "model": the one in the settings, "catalogue":
+                                 [{"name", "description", "bytes", "have", "files", "licences", "fetched"}, …]}
+    use NAME                    {"model": NAME}: from now on the one in the settings
     download ENTRY NAME         as import; the licence was accepted by whoever calls this
     verify [NAME]               {"models": [{"name", "whole", "sentence", "remedy", "set_aside"}, …]}
     remove NAME                 {"removed": NAME}
     export NAME FILE            {"name", "file", "sha256"}
-    directions NAME WISHES      {"name", "directions", "correlations", "notes", "strips"}; WISHES: `Wishes` as JSON
+    directions NAME WISHES [FOLDER]  {"name", "directions", "correlations", "notes", "strips"}; WISHES: `Wishes` as JSON.
+                                "strips" by direction: paths in FOLDER, or without one pictures in the spool
 
 or {"error": {"code", "sentence", "remedy"}} and exit code 1.
 """
@@ -17,11 +20,14 @@ or {"error": {"code", "sentence", "remedy"}} and exit code 1.
 from __future__ import annotations
 
 import json
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 if not __package__:
     _folder = Path(__file__).resolve().parent
@@ -29,12 +35,17 @@ if not __package__:
 
 from engine.errors import InternalError, LikenessError
 from engine.paths import Home
-from engine.weights.acquire import acquire
+from engine.settings import change_settings, load_settings
+from engine.spool import Spool
+from engine.weights.acquire import acquire, arrived
 from engine.weights.catalogue import entry_of, read_catalogue
 from engine.weights.export import export_model
+from engine.weights.header import check, read_header
 from engine.weights.importing import Imported, import_model
 from engine.weights.installed import installed_models, remove, verify
 from engine.weights.model_directions import Wishes, change_directions
+from engine.weights.store import EMBEDDED, WEIGHTS, model_folder
+from engine.weights.strips import write_strips
 
 Json = dict[str, Any]
 
@@ -67,15 +78,24 @@ def _list(_arguments: list[str], home: Home) -> Json:
             "bytes": model.bytes,
             "problem": model.problem,
             "facts": model.facts and asdict(model.facts),
+            "lines": model.facts.lines() if model.facts else [],
         }
         for model in installed_models(home)
     ]
-    return {"models": models}
+    catalogue = [
+        {**asdict(one), "bytes": one.bytes, "have": arrived(one, home), "fetched": one.fetched}
+        for one in read_catalogue().values()
+    ]
+    return {"models": models, "model": load_settings(home).model, "catalogue": catalogue}
 
 
-def _catalogue(_arguments: list[str], _home: Home) -> Json:
-    entries = read_catalogue().values()
-    return {"models": [{**asdict(one), "bytes": one.bytes, "fetched": one.fetched} for one in entries]}
+def _use(arguments: list[str], home: Home) -> Json:
+    name = arguments[0]
+    folder = model_folder(name, home)
+    check(read_header(folder / WEIGHTS))
+    home.create()
+    change_settings(home, model=name)
+    return {"model": name}
 
 
 def _download(arguments: list[str], home: Home) -> Json:
@@ -89,7 +109,10 @@ def _verify(arguments: list[str], home: Home) -> Json:
 
 
 def _remove(arguments: list[str], home: Home) -> Json:
-    return {"removed": remove(arguments[0], home).name}
+    removed = remove(arguments[0], home).name
+    if load_settings(home).model == removed:
+        change_settings(home, model=EMBEDDED)
+    return {"removed": removed}
 
 
 def _export(arguments: list[str], home: Home) -> Json:
@@ -98,15 +121,23 @@ def _export(arguments: list[str], home: Home) -> Json:
 
 
 def _directions(arguments: list[str], home: Home) -> Json:
-    name, wishes = arguments
+    name, wishes, *folder = arguments
     answer = change_directions(name, home, Wishes(**json.loads(wishes)), _report)
     return {
         "name": name,
         "directions": [asdict(direction) for direction in answer.directions],
         "correlations": answer.correlations,
         "notes": answer.notes,
-        "strips": [str(path) for path in answer.strips],
+        "strips": _kept(answer.strips, folder, home),
     }
+
+
+def _kept(strips: Mapping[str, np.ndarray], folder: list[str], home: Home) -> Json:
+    if folder:
+        return {name: str(path) for name, path in write_strips(strips, Path(folder[0])).items()}
+    home.create()
+    spool = Spool(home.spool)
+    return {name: spool.add(pixels).model_dump() for name, pixels in strips.items()}
 
 
 def _made(made: Imported) -> Json:
@@ -127,7 +158,7 @@ def _report(fraction: float, message: str) -> None:
 _COMMANDS: dict[str, Callable[[list[str], Home], Json]] = {
     "import": _import,
     "list": _list,
-    "catalogue": _catalogue,
+    "use": _use,
     "download": _download,
     "verify": _verify,
     "remove": _remove,
@@ -136,4 +167,5 @@ _COMMANDS: dict[str, Callable[[list[str], Home], Json]] = {
 }
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what is half done is cleared away
     sys.exit(main(sys.argv[1:]))

@@ -39,6 +39,13 @@ def acquire(entry: Entry, name: str, home: Home, accepted: bool, report: Report)
     return made
 
 
+def arrived(entry: Entry, home: Home) -> int:
+    """How many bytes of an entry's files an earlier download has left here."""
+    folder = home.models / _FOLDER
+    paths = (folder / f"{file.file}{end}" for file in entry.files for end in ("", ".part"))
+    return sum(path.stat().st_size for path in paths if path.is_file())
+
+
 def _telling(file: CatalogueFile, report: Report) -> Callable[[int, int], None]:
     last = [-1]
 

@@ -9,11 +9,6 @@ from typing import Any
 from engine.networks.stylegan2 import GeneratorConfig
 from engine.weights.header import Header
 
-NOT_YET = (
-    "The engine cannot edit photographs with this model yet: it edits with models that have known parameters "
-    "(a conditional mapping), such as “default”."
-)
-
 
 @dataclass(frozen=True)
 class ModelFacts:
@@ -112,10 +107,10 @@ def _abilities(header: Header, encoder: str) -> list[str]:
     if header.is_conditional:
         return ["It inverts and edits as the embedded model does."]
     start = "its encoder" if encoder else "optimisation from the average face"
-    sentences = [f"It will be able to invert by {start}, and to edit."]
+    sentences = [f"It inverts by {start}, and edits by painting new pixels."]
     if header.below("samm."):
-        sentences.append("It will be able to run the published out-of-domain inversion.")
-    return [*sentences, NOT_YET]
+        sentences.append("It can run the published out-of-domain inversion.")
+    return sentences
 
 
 def _sources(metadata: dict[str, str]) -> tuple[dict[str, Any], ...]:

@@ -116,7 +116,7 @@ def sample_w(generator: Generator, count: int) -> torch.Tensor:
     random = torch.Generator().manual_seed(0)
     z = torch.randn(count, generator.config.w_dim, generator=random)
     with torch.no_grad():
-        return generator.mapping(z.to(generator.input.input.device))
+        return generator.mapping(z)
 
 
 def _checked_header(path: Path) -> Header:

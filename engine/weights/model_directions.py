@@ -10,7 +10,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
+import numpy as np
 import torch
 
 from engine.errors import BadRequest, UnknownDirection
@@ -24,7 +26,7 @@ from engine.weights.labelling import Correlations, Report, correlations, labelle
 from engine.weights.latents import Latents, open_latents
 from engine.weights.record import keep_checksums
 from engine.weights.store import WEIGHTS, model_folder, parameter_names
-from engine.weights.strips import write_strips
+from engine.weights.strips import strips
 
 METHODS = {"sefa": ("sefa",), "pca": ("pca",), "both": ("sefa", "pca")}
 ON_IMPORT = 10
@@ -48,7 +50,7 @@ class Wishes:
     hide: tuple[str, ...] = ()
     show: tuple[str, ...] = ()
     rename: tuple[tuple[str, str], ...] = ()
-    strips: str = ""
+    strips: Literal["", "changed", "all"] = ""
 
     @property
     def changes(self) -> bool:
@@ -57,12 +59,12 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Answer:
-    """All directions of the model, hidden ones too; what correlates with what; sentences; strips that were written."""
+    """All directions of the model, hidden ones too; what correlates with what; sentences; strips by name."""
 
     directions: tuple[Direction, ...]
     correlations: Correlations = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    strips: tuple[Path, ...] = ()
+    strips: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def directions_of_model(name: str, home: Home) -> dict[str, Direction]:
@@ -92,12 +94,16 @@ def change_directions(name: str, home: Home, wishes: Wishes, report: Report) -> 
         vectors |= {one.direction.vector: one.vector for one in found}
         if header.is_conditional:
             notes.append(_NOT_KEPT)
-            return _shown(latents, [one.direction for one in found], vectors, wishes, table, notes)
+            discovered = tuple(one.direction for one in found)
+            return Answer(
+                discovered, table, tuple(notes), _strips(latents, discovered, {}, vectors, wishes, report)
+            )
         directions = with_discovered(directions, found)
-    directions = changed(directions, wishes)
+    before, directions = directions if not wishes.discover else {}, changed(directions, wishes)
     if wishes.changes or wishes.discover:
         _keep(folder, directions, vectors)
-    return _shown(latents, list(directions.values()), vectors, wishes, table, notes)
+    listed = tuple(directions.values())
+    return Answer(listed, table, tuple(notes), _strips(latents, listed, before, vectors, wishes, report))
 
 
 def discover(latents: Latents, methods: Sequence[str], count: int) -> tuple[list[Discovered], list[str]]:
@@ -188,19 +194,20 @@ def _table(folder: Path, header: Header) -> dict[str, Direction]:
     return read_directions(folder / TABLE, parameter_names(header.metadata), vectors, config.num_ws)
 
 
-def _shown(
+def _strips(
     latents: Latents | None,
-    directions: list[Direction],
+    directions: Sequence[Direction],
+    before: Mapping[str, Direction],
     vectors: Mapping[str, torch.Tensor],
     wishes: Wishes,
-    table: Correlations,
-    notes: list[str],
-) -> Answer:
-    strips: list[Path] = []
-    if wishes.strips and latents:
-        in_w = [direction for direction in directions if direction.vector]
-        strips = write_strips(latents, in_w, vectors, Path(wishes.strips))
-    return Answer(tuple(directions), table, tuple(notes), tuple(strips))
+    report: Report,
+) -> dict[str, np.ndarray]:
+    """Of the directions in w: all, or those that are not as they were."""
+    if not wishes.strips or latents is None:
+        return {}
+    old = before.values() if wishes.strips == "changed" else ()
+    wanted = [direction for direction in directions if direction.vector and direction not in old]
+    return strips(latents, wanted, vectors, report)
 
 
 def _keep(folder: Path, directions: Mapping[str, Direction], vectors: Mapping[str, torch.Tensor]) -> None:

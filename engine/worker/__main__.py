@@ -6,17 +6,20 @@ python -m engine.worker DESCRIPTOR      an inherited end of a socketpair (engine
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import gc
 import logging
-import logging.handlers
 import os
 import signal
 import socket
 import sys
+from dataclasses import replace
 
+from engine.logs import log_to
 from engine.paths import Home
 from engine.settings import Settings, load_settings
 from engine.spool import Spool
+from engine.worker.frugal import Frugal, limit_memory
 from engine.worker.link import Link, PipelineLike, serve_worker
 
 # glibc's malloc.h
@@ -27,12 +30,19 @@ _PR_SET_PDEATHSIG = 1
 def main() -> None:
     link = Link(socket.socket(fileno=int(sys.argv[1])))
     home = Home.from_environment()
-    log_to(home)
+    _log(home)
+    faulthandler.register(signal.SIGTERM, chain=True)  # where it hangs goes to the log, then it ends
+    settings = load_settings(home)
+    limit_memory(settings)
     libc = _libc()
     _die_with_the_service(libc)
     _keep_memory(libc)
     serve_worker(
-        link, lambda: _pipeline(home, load_settings(home)), Spool(home.spool), lambda: _give_memory_back(libc)
+        link,
+        lambda: _pipeline(home, settings),
+        Spool(home.spool),
+        lambda: _give_memory_back(libc),
+        lambda: _pipeline(home, replace(settings, device="cpu")),
     )
 
 
@@ -42,17 +52,12 @@ def _pipeline(home: Home, settings: Settings) -> PipelineLike:
     torch.set_num_threads(settings.threads or os.cpu_count() or 1)
     from engine.worker.pipeline import Pipeline
 
-    return Pipeline(home, settings)
+    return Frugal(Pipeline(home, settings))
 
 
-def log_to(home: Home) -> None:
-    """Warnings and tracebacks go to logs/worker.log, which rotates; a full disk is no reason to stop."""
-    logging.raiseExceptions = False
-    handler = logging.handlers.RotatingFileHandler(
-        home.logs / "worker.log", maxBytes=1_000_000, backupCount=1, encoding="utf-8", delay=True
-    )
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+def _log(home: Home) -> None:
+    """Warnings and tracebacks go to logs/worker.log."""
+    log_to(home.logs / "worker.log")
     logging.captureWarnings(True)
     sys.excepthook = lambda kind, error, trace: logging.critical(
         "the worker ends", exc_info=(kind, error, trace)

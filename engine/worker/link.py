@@ -14,8 +14,9 @@ A frame is two big-endian lengths, a JSON object and raw bytes; nothing is pickl
                          {"failed": ID, "error": {…}}
                          {"cancelled": ID}
 
-The worker does one thing at a time and answers it with exactly one of done, failed, cancelled. When the
-service's end closes, the worker's process ends at once, whatever it is doing.
+The worker does one thing at a time and answers it with exactly one of done, failed, cancelled. One that fails with
+`worker_lost`, its device gone, is ended. When the service's end closes, the worker's process ends at once, whatever
+it is doing.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from typing import Any, Protocol
 
 from pydantic import TypeAdapter
 
-from engine.errors import InternalError, LikenessError, OutOfMemory
+from engine.errors import InternalError, LikenessError, OutOfMemory, WorkerLost
 from engine.messages import DirectionList, InversionInfo, Message, WorkRequest
 from engine.spool import Spool
 from engine.worker.stop import JobStopped
@@ -107,13 +108,22 @@ class Link:
             return None
         return Frame(json.loads(body), data)
 
+    def close(self) -> None:
+        self._file.close()
+        self._sock.close()
+
 
 def serve_worker(
-    link: Link, make_pipeline: Callable[[], PipelineLike], spool: Spool, rest: Callable[[], None] = lambda: None
+    link: Link,
+    make_pipeline: Callable[[], PipelineLike],
+    spool: Spool,
+    rest: Callable[[], None] = lambda: None,
+    make_modest: Callable[[], PipelineLike] | None = None,
 ) -> None:
     """Work until the service goes; does not return. `rest` is called once when nothing has come for a while.
 
-    The pipeline works in this thread, another one reads, so that a cancel is seen at the next report.
+    The pipeline works in this thread, another one reads, so that a cancel is seen at the next report. A job that
+    finds no memory is tried once more, when all that the pipeline held has gone, by `make_modest`'s (the CPU's).
     """
     inbox = _Inbox(link)
     threading.Thread(target=inbox.read, name="link", daemon=True).start()
@@ -129,10 +139,20 @@ def serve_worker(
             continue
         idle = False
         answer = _answer(frame, pipeline, spool, inbox, link)
+        if _code(answer) == OutOfMemory.code:
+            del pipeline
+            rest()
+            answer = _answer(frame, (make_modest or make_pipeline)(), spool, inbox, link)
+            pipeline = make_pipeline()
         try:
             link.send(answer)
         except ValueError as error:  # a number that JSON does not have
             link.send({"failed": answer["done"], "error": _explained(error).to_dict()})
+
+
+def _code(answer: Json) -> str | None:
+    """The error's, where the answer is one."""
+    return answer.get("error", {}).get("code")
 
 
 class _Inbox:
@@ -193,7 +213,11 @@ def _explained(error: Exception) -> LikenessError:
     if isinstance(error, LikenessError):
         return error
     log.error("a job failed", exc_info=error)
-    if _is_out_of_memory(error):
+    if _is_device_lost(error):
+        return WorkerLost(
+            "The device that computes was lost.", "It is being looked for again: try once more in a moment."
+        )
+    if is_out_of_memory(error):
         return OutOfMemory(
             "There was not enough memory for this.", "Close other programs, or take a smaller picture or model."
         )
@@ -202,8 +226,21 @@ def _explained(error: Exception) -> LikenessError:
     )
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
+    """Of the machine or of its device."""
     # By name, because torch is not imported here: torch.OutOfMemoryError, and what its CPU allocator raises.
     return isinstance(error, MemoryError) or (
         type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
     )
+
+
+def _is_device_lost(error: Exception) -> bool:
+    """Whether torch's context of the device is gone, which only a new process can make again.
+
+    torch.AcceleratorError, and what its drivers say in earlier releases; not for want of memory.
+    """
+    said = str(error)
+    lost = type(error).__name__ == "AcceleratorError" or any(
+        f"{driver} error" in said for driver in ("CUDA", "HIP", "MPS")
+    )
+    return lost and "out of memory" not in said

@@ -6,15 +6,15 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import torch
 
-from engine.editing.directions import effective_edits
-from engine.editing.replaced import ReplacedFace
-from engine.editing.transfer import PreparedFace, layer_mask
+from engine.editing.blend import choose_blend, prepare
+from engine.editing.brake import IdentityGauge, strongest
+from engine.editing.directions import NEGLIGIBLE, effective_edits
 from engine.errors import BadRequest, InversionMissing, ModelNotUsable
 from engine.faces.crop import CropGeometry
 from engine.faces.detect import Face, FaceDetector
@@ -26,6 +26,7 @@ from engine.inversion.objective import Readers
 from engine.inversion.presets import preset_for
 from engine.inversion.types import Inversion, from_bytes, inversion_id
 from engine.messages import (
+    Blend,
     DetectRequest,
     DetectResult,
     DirectionInfo,
@@ -40,22 +41,25 @@ from engine.messages import (
     WorkRequest,
     WorkResult,
 )
+from engine.networks.identity import IdentityReader
 from engine.paths import EMBEDDED_MODELS, Home
 from engine.settings import Settings
 from engine.spool import Spool
+from engine.weights.directions import Direction
 from engine.weights.features import load_face_reader, load_identity_reader
-from engine.weights.models import Model, open_model
+from engine.weights.models import Model
 from engine.weights.store import FaceModel
 from engine.worker.chosen import chosen_faces, found
+from engine.worker.loaded import SMALL_RESOLUTION, LoadedModels
+from engine.worker.painted import repainted, shown_mask
 from engine.worker.pictures import generated_picture, mask_picture, view, visible
+from engine.worker.remarks import warning_for
 from engine.worker.restoring import Networks, restore
 
 Report = Callable[[float, str], None]
 PREPARED = 16  # faces kept ready in memory
-MODELS = 2
-SMALL_RESOLUTION = 256
-POOR_FIT = 0.01  # landmark error, crop units: whole faces in photographs were seen to reach half of it
-SMALL_CROP = 80  # px
+FEATURES = EMBEDDED_MODELS / "features"
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class Subject:
     identity: str
     inversion: Inversion
     from_cache: bool
+    painted: str | None = None  # the picture of a layer mask that takes the place of what was found
 
 
 class Pipeline:
@@ -74,12 +79,12 @@ class Pipeline:
     def __init__(self, home: Home, settings: Settings) -> None:
         self._home = home
         self._settings = settings
-        self.device = "cpu"  # the embedded default is quickest there
         self._detector = FaceDetector(EMBEDDED_MODELS / "yunet" / "yunet.safetensors")
         self._mesh = FaceMesh.load(EMBEDDED_MODELS / "facemesh" / "facemesh.safetensors")
         self._cache = InversionCache(home.inversions)
-        self._models: OrderedDict[str, Model] = OrderedDict()
-        self._prepared: OrderedDict[str, PreparedFace | ReplacedFace] = OrderedDict()
+        self._prepared: OrderedDict[str, IdentityGauge] = OrderedDict()
+        self._models = LoadedModels(home, settings, self._prepared.clear)
+        self.device = self._models.device.type
         self._detected: tuple[str, list[Face]] | None = None
 
     def run(self, request: WorkRequest, spool: Spool, report: Report) -> WorkResult:
@@ -99,15 +104,22 @@ class Pipeline:
             return restore(networks, picture, region, self._steps(request), spool, report)
         if isinstance(request, InvertRequest):
             inverted = self._inversions(request, model, picture, report)
-            faces = [self._result(subject, model, picture, spool, {}, None) for subject in inverted]
+            faces = [self._result(subject, model, picture, spool, {}, request) for subject in inverted]
             return InvertResult(model=model.name, faces=faces)
-        edits = effective_edits(model, request.edits)
+        edits, notes = effective_edits(model, request.edits)
         inverted = self._inversions(request, model, picture, report)
         faces = []
         for done, subject in enumerate(inverted):
             report(0.9 + 0.1 * done / len(inverted), "Editing")
-            faces.append(self._result(subject, model, picture, spool, edits, request.preview))
-        return EditResult(model=model.name, faces=faces)
+            own = request.face_edits.get(subject.identity)
+            if own is not None:
+                subject = replace(subject, number=own.number, painted=own.layer_mask)
+            mine = edits
+            if own is not None:
+                mine, weakened = effective_edits(model, own.edits)
+                notes += [note for note in weakened if note not in notes]
+            faces.append(self._result(subject, model, picture, spool, mine, request))
+        return EditResult(model=model.name, faces=faces, notes=notes)
 
     def directions(self, model: str | None) -> DirectionList:
         """The sliders that a model offers. Raises `UnknownModel`."""
@@ -126,21 +138,17 @@ class Pipeline:
         """Take an inversion from outside into the cache. Raises `InversionDamaged`, `UnknownModel`."""
         inversion = from_bytes(data)
         model = self._model(inversion.model)
-        _prepared(model, self._fitting(inversion, model))  # what cannot be used is not kept
+        blend = choose_blend(model, inversion.geometry.side).blend
+        prepare(model, self._fitting(inversion, model), self._mesh, blend)  # what cannot be used is not kept
         identity = self._cache.receive(data, inversion)
         return InversionInfo(id=identity, model=inversion.model, used=time.time(), bytes=len(data))
 
     def _model(self, name: str | None) -> Model:
-        name = name or self._settings.model
-        if name not in self._models:
-            self._models[name] = open_model(name, self._home, torch.device(self.device))
-            while len(self._models) > MODELS:
-                self._models.popitem(last=False)
-        self._models.move_to_end(name)
+        model = self._models.get(name)
         # More threads than one cost a small generator more in waiting for each other than they save in work.
-        small = self._models[name].resolution <= SMALL_RESOLUTION
+        small = model.resolution <= SMALL_RESOLUTION
         torch.set_num_threads(self._settings.threads or (1 if small else os.cpu_count() or 1))
-        return self._models[name]
+        return model
 
     def _inversions(
         self, request: InvertRequest | EditRequest, model: Model, picture: np.ndarray, report: Report
@@ -189,14 +197,17 @@ class Pipeline:
         tell: Callable[[float], None],
     ) -> Inversion:
         if isinstance(model, FaceModel):
-            return invert(model, self._mesh, crop, geometry, face, steps, tell)
+            return invert(model, self._mesh, crop, geometry, face, steps, tell, reader=self._readers.face)
         networks = LatentNetworks(self._mesh, self._readers)
         return invert_latent(model, networks, crop, geometry, face, preset_for(steps), tell)
 
     @cached_property
     def _readers(self) -> Readers:
-        folder, device = EMBEDDED_MODELS / "features", torch.device(self.device)
-        return Readers(load_face_reader(folder, device), load_identity_reader(folder, device))
+        return Readers(load_face_reader(FEATURES, CPU), self._identity)
+
+    @cached_property
+    def _identity(self) -> IdentityReader:
+        return load_identity_reader(FEATURES, CPU)
 
     def _steps(self, request: InvertRequest | EditRequest | RestoreRequest) -> int:
         return self._settings.refine_steps if request.refine_steps is None else request.refine_steps
@@ -218,14 +229,15 @@ class Pipeline:
             )
         return inversion
 
-    def _prepare(self, subject: Subject, model: Model) -> PreparedFace | ReplacedFace:
-        identity = subject.identity
-        if identity not in self._prepared:
-            self._prepared[identity] = _prepared(model, subject.inversion)
+    def _prepare(self, subject: Subject, model: Model, blend: Blend) -> IdentityGauge:
+        key = subject.identity + (subject.painted or "") + blend
+        if key not in self._prepared:
+            face = prepare(model, subject.inversion, self._mesh, blend)
+            self._prepared[key] = IdentityGauge(self._identity, face)
             while len(self._prepared) > PREPARED:
                 self._prepared.popitem(last=False)
-        self._prepared.move_to_end(identity)
-        return self._prepared[identity]
+        self._prepared.move_to_end(key)
+        return self._prepared[key]
 
     @torch.no_grad()
     def _result(
@@ -235,18 +247,22 @@ class Pipeline:
         picture: np.ndarray,
         spool: Spool,
         edits: dict[str, float],
-        preview: int | None,
+        request: InvertRequest | EditRequest,
     ) -> FaceResult:
-        inversion = subject.inversion
         height, width = picture.shape[:2]
-        rect = inversion.geometry.bounds(width, height)
+        rect = subject.inversion.geometry.bounds(width, height)
         if rect.w == 0 or rect.h == 0:
             raise BadRequest(
                 "The inverted face lies outside of this picture.", "Invert a face of this picture."
             )
-        pixels, geometry, part = view(picture, inversion.geometry, rect, preview)
-        face = self._prepare(subject, model)
-        chosen = {model.directions[name]: strength for name, strength in edits.items()}
+        painted = None if subject.painted is None else spool.read(subject.painted)
+        inversion = subject.inversion if painted is None else repainted(subject.inversion, painted, rect)
+        asked = request if isinstance(request, EditRequest) else EditRequest(picture=request.picture)
+        pixels, geometry, part = view(picture, inversion.geometry, rect, asked.preview)
+        choice = choose_blend(model, inversion.geometry.side, asked.blend)
+        gauge = self._prepare(replace(subject, inversion=inversion), model, choice.blend)
+        kept = strongest(lambda factor: gauge.similarity(_times(factor, edits, model)), asked.keep_identity)
+        face, chosen = gauge.face, _times(kept.factor, edits, model)
         if chosen:
             layer = face.layer(pixels, geometry, chosen, part)
         else:
@@ -257,32 +273,22 @@ class Pipeline:
             box=inversion.box,
             rect=(rect.x, rect.y, rect.w, rect.h),
             layer=spool.add(np.ascontiguousarray(layer)),
-            layer_mask=spool.add(layer_mask(inversion, geometry, part)),
+            layer_mask=spool.add(shown_mask(inversion, painted, geometry, part)),
             generated=spool.add(generated_picture(face.generated(chosen)[0], geometry, part)),
             invertibility_mask=spool.add(mask_picture(inversion.invertibility_mask, geometry, part)),
             landmark_error=inversion.landmark_error,
             invertibility_mask_area=face.invertibility_mask_area,
             from_cache=subject.from_cache,
-            edits=edits,
-            warning=_warning(inversion),
+            edits={direction.name: strength for direction, strength in chosen.items()},
+            warning=warning_for(inversion),
+            identity_similarity=kept.similarity,
+            strength_factor=kept.factor,
+            blend=choice.blend,
+            blend_reason=choice.reason,
         )
 
 
-def _prepared(model: Model, inversion: Inversion) -> PreparedFace | ReplacedFace:
-    """Made ready for edits: the photograph's own pixels move, or generated ones take their place."""
-    if isinstance(model, FaceModel):
-        return PreparedFace(model, inversion)
-    return ReplacedFace(model, inversion)
-
-
-def _warning(inversion: Inversion) -> str:
-    if inversion.landmark_error > POOR_FIT:
-        return (
-            f"The model fits this face badly (its features are off by {inversion.landmark_error:.1%} of the crop): "
-            "an edit may look wrong. It may be partly hidden, or turned too far."
-        )
-    if inversion.geometry.side < SMALL_CROP:
-        return (
-            f"This face is small ({inversion.geometry.side / 2:.0f} pixels wide): an edit shows little of it."
-        )
-    return ""
+def _times(factor: float, edits: dict[str, float], model: Model) -> dict[Direction, float]:
+    """All strengths multiplied by a factor; those that do nothing left out."""
+    strengths = {model.directions[name]: factor * strength for name, strength in edits.items()}
+    return {direction: one for direction, one in strengths.items() if abs(one) >= NEGLIGIBLE}

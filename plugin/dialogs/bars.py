@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from PyQt5.QtCore import QSize, Qt, pyqtSignal
-from PyQt5.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QWidget
+from PyQt5.QtGui import QKeySequence
+from PyQt5.QtWidgets import QApplication, QButtonGroup, QHBoxLayout, QLabel, QPushButton, QShortcut, QWidget
 
+from plugin.dialogs.faces import Face
 from plugin.dialogs.icons import icon
 from plugin.dialogs.palette import Tones
-from plugin.dialogs.picture_view import PictureView
+from plugin.dialogs.picture_view import SEVERAL, PictureView
 from plugin.dialogs.state import ALL_FACES, View
 
+SMALLER = 0.9  # of the font's size
 MOST_CHIPS = 4
 MOST_WORDS = 2  # with more faces the chips are numbers only
 
@@ -20,7 +23,7 @@ VIEW_NAMES = {View.ORIGINAL: "Original", View.MASK: "Mask", View.GENERATED: "Gen
 VIEW_TIPS = {
     View.RESULT: "The photograph with the face's layer over it",
     View.ORIGINAL: "The photograph as it was (hold Space)",
-    View.MASK: "What stays the photograph's is red (M lays it over the other views)",
+    View.MASK: "What stays the photograph's is red; paint to change it (M: over the other views, too)",
     View.GENERATED: "What the model makes of the face, before it is blended",
 }
 
@@ -40,8 +43,28 @@ def button(text: str, name: str = "", tip: str = "") -> QPushButton:
     return made
 
 
+def small_print() -> QLabel:
+    """A paragraph in small, dim letters."""
+    label = QLabel()
+    font = label.font()
+    font.setPointSizeF(font.pointSizeF() * SMALLER)
+    label.setFont(font)
+    label.setObjectName("dim")
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    return label
+
+
+def add_shortcuts(window: QWidget, shortcuts: Mapping[str, Callable[[], None]], repeated: str) -> None:
+    """Keys of a window and what they do; those in `repeated` do it as long as they are held."""
+    for keys, does in shortcuts.items():
+        shortcut = QShortcut(QKeySequence(keys), window)
+        shortcut.setAutoRepeat(len(keys) == 1 and keys in repeated)
+        shortcut.activated.connect(does)
+
+
 class Choices(QWidget):
-    """Buttons of which one is down. `picked` carries the key of the one that was pressed."""
+    """Buttons of which one is down (of face chips, perhaps several). `picked` carries the key of the pressed one."""
 
     picked = pyqtSignal(object)
 
@@ -53,6 +76,7 @@ class Choices(QWidget):
         self._row.setSpacing(spacing)
         self._group = QButtonGroup(self)
         self.buttons: dict[object, QPushButton] = {}
+        self._down: tuple[object, ...] = ()
 
     def offer(self, choices: Sequence[tuple[object, str, str]]) -> None:
         """Replace what is offered by (key, text, tip), unless it is the same."""
@@ -68,35 +92,60 @@ class Choices(QWidget):
             made = button(text, self._name, tip)
             made.setCheckable(True)
             made.setProperty("place", {0: "first", len(choices) - 1: "last"}.get(place, "middle"))
-            made.clicked.connect(lambda _=False, key=key: self.picked.emit(key))
+            made.clicked.connect(lambda _=False, key=key: self._press(key))
             self._group.addButton(made)
             self._row.addWidget(made)
             self.buttons[key] = made
 
-    def show_choice(self, key: object) -> None:
+    def show_choice(self, *keys: object) -> None:
+        self._down = keys
         self._group.setExclusive(False)
         for other, found in self.buttons.items():
-            found.setChecked(other == key)
-        self._group.setExclusive(True)
+            found.setChecked(other in keys)
+        self._group.setExclusive(len(keys) == 1)
+
+    def _press(self, key: object) -> None:
+        """Which buttons are down is for whoever is told to say; until then, those that were."""
+        self.tell(key)
+        self.show_choice(*self._down)
+
+    def tell(self, key: object) -> None:
+        self.picked.emit(key)
 
 
 class FaceChips(Choices):
     """(face 1)(face 2) … (all faces); nothing while there is nothing to choose.
 
-    A crowd has chips for its largest faces and the one that was picked; the others are picked in the picture.
+    A crowd has chips for its largest faces and those that were picked; the others are picked in the picture.
+    Broken lines: a face with a drawback, which the tip names. `picked_too`: pressed with Ctrl or Shift.
     """
+
+    picked_too = pyqtSignal(object)
 
     def __init__(self) -> None:
         super().__init__("chip", 6)
 
-    def show_faces(self, numbers: Sequence[int], choice: int) -> None:
-        seen = [n for place, n in enumerate(numbers) if place < MOST_CHIPS or n == choice]
-        word = "face " if len(numbers) <= MOST_WORDS else ""
-        chips: list[tuple[object, str, str]] = [(n, f"{word}{n}", f"Work on face {n}") for n in seen]
-        if len(numbers) > 1:
-            chips.append((ALL_FACES, "all faces" if word else "all", "Work on all faces at once"))
+    def tell(self, key: object) -> None:
+        several = bool(QApplication.keyboardModifiers() & SEVERAL)
+        (self.picked_too if several else self.picked).emit(key)
+
+    def show_faces(self, faces: Sequence[Face], chosen: Sequence[int]) -> None:
+        if len(faces) < 2:
+            self.offer([])
+            return
+        seen = [f for place, f in enumerate(faces) if place < MOST_CHIPS or f.number in chosen]
+        word = "face " if len(faces) <= MOST_WORDS else ""
+        chips: list[tuple[object, str, str]] = [(f.number, f"{word}{f.number}", _chip_tip(f)) for f in seen]
+        chips.append((ALL_FACES, "all faces" if word else "all", "Work on all faces at once"))
         self.offer(chips)
-        self.show_choice(choice)
+        for face in seen:
+            self.buttons[face.number].setProperty("doubtful", bool(face.drawback))
+        self.show_choice(*((ALL_FACES,) if len(chosen) == len(faces) else chosen))
+
+
+def _chip_tip(face: Face) -> str:
+    told = f"Work on face {face.number}, and with Ctrl on this one too"
+    return f"{told}\n{face.drawback.capitalize()}" if face.drawback else told
 
 
 class ZoomBar(QWidget):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from PyQt5.QtCore import QSettings, QSize, Qt, QTimer
-from PyQt5.QtGui import QKeySequence
-from PyQt5.QtWidgets import QLabel, QShortcut
+from pathlib import Path
 
-from plugin.dialogs.bars import button
+from PyQt5.QtCore import QSettings, Qt, QTimer
+from PyQt5.QtWidgets import QLabel
+
+from plugin.dialogs.bars import add_shortcuts
 from plugin.dialogs.edit_state import EditState
-from plugin.dialogs.icons import icon
+from plugin.dialogs.identity_meter import HELD, IdentityMeter
+from plugin.dialogs.paint_window import PaintWindow
 from plugin.dialogs.palette import Tones
+from plugin.dialogs.preset_menu import NameRow, PresetMenu
 from plugin.dialogs.session import Session
 from plugin.dialogs.sliders import SliderPanel
-from plugin.dialogs.state import Stage, Topic
-from plugin.dialogs.window import DialogWindow
+from plugin.dialogs.state import ALL_FACES, Stage, Topic, View
 
 REST_MILLISECONDS = 200
 QUICK_SIDE = 512
@@ -23,58 +25,68 @@ STEPS_OF_SIDE = 64  # sizes are rounded up, so that a little zoom does not make 
 BEGINNING_MENDS = ("inversion_missing", "inversion_damaged")
 
 
-class EditWindow(DialogWindow):
+class EditWindow(PaintWindow):
     """Moving a slider: a quick picture at once; when the hand rests, one in the size that is seen."""
 
     needs_sliders = True
 
-    def __init__(self, state: EditState, session: Session, tones: Tones, settings: QSettings) -> None:
+    def __init__(
+        self, state: EditState, session: Session, tones: Tones, settings: QSettings, presets: Path
+    ) -> None:
         super().__init__(state, session, tones, settings)
         self.edits = state
         self.sliders = SliderPanel(state, tones)
+        self.identity = IdentityMeter()
+        self.presets = PresetMenu(presets)
+        self.naming = NameRow()
         self.waiting = QLabel("The sliders come alive when the face is inverted.")
         self.waiting.setObjectName("dim")
-        self.waiting.setWordWrap(True)
+        self.layers_own = QLabel(
+            "The layer keeps its layer mask, which may look different by now. Paint on it in GIMP."
+        )
+        self.layers_own.setObjectName("hint")
+        self.said = QLabel()
+        self.said.setObjectName("warning")
+        self._presets_problem = ""
+        for label in (self.waiting, self.layers_own, self.said):
+            label.setWordWrap(True)
+            label.setTextFormat(Qt.TextFormat.PlainText)
+            self.body.addWidget(label)
         self.waiting.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.unknown = QLabel()
-        self.unknown.setObjectName("warning")
-        self.unknown.setWordWrap(True)
-        for widget in (self.waiting, self.unknown):
-            self.body.addWidget(widget)
-        self.body.addWidget(self.sliders, 1)
+        for widget, stretch in ((self.naming, 0), (self.sliders, 1), (self.mask_tools, 1)):
+            self.body.addWidget(widget, stretch)
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MILLISECONDS)
         self._rest.timeout.connect(self._render_full)
-        self.undo = button("", "quiet", "Undo (Ctrl+Z)")
-        self.redo = button("", "quiet", "Redo (Ctrl+Shift+Z)")
-        for place, (made, name, does) in enumerate(
-            ((self.undo, "undo", state.undo), (self.redo, "redo", state.redo)), start=2
-        ):
-            made.setIcon(icon(name, tones))
-            made.setIconSize(QSize(18, 18))
-            made.setAccessibleName(name.title())
-            made.clicked.connect(does)
-            self.bottom.insertWidget(place, made)
-        self._add_edit_keys()
+        self.bottom.insertWidget(0, self.identity)
+        self.history_row.insertWidget(0, self.presets)
+        self.body.addStretch(0)  # takes the room only where there are no sliders to take it
+        self.body.addLayout(self.history_row)
+        self._connect_edits()
+        add_shortcuts(self, {"Ctrl+F": self._find, "Ctrl+S": self.naming.ask}, repeated="")
         self.finish_panel()
 
-    def _add_edit_keys(self) -> None:
-        for keys, does in {
-            "Ctrl+Z": self.edits.undo,
-            "Ctrl+Shift+Z": self.edits.redo,
-            "Ctrl+Y": self.edits.redo,
-            "Ctrl+F": self._find,
-        }.items():
-            QShortcut(QKeySequence(keys), self).activated.connect(does)
+    def _connect_edits(self) -> None:
+        self.identity.hold.toggled.connect(lambda on: self.edits.hold_identity(HELD if on else None))
+        self.presets.taken.connect(self.edits.take)
+        self.presets.naming.connect(self.naming.ask)
+        self.presets.said.connect(self._say_about_presets)
+        self.naming.named.connect(self._save_preset)
 
     # --- showing ------------------------------------------------------------------------------------------
 
     def told(self, topic: Topic) -> None:
         super().told(topic)
         if topic is Topic.EDITS:
-            self._show_undo()
+            self._show_said()
             self._render_quick()
+        if topic is Topic.MASK and self.edits.stale:
+            self._rest.start()
+        if topic is Topic.VIEW:
+            self._show_place()
+        if topic in (Topic.LAYERS, Topic.FACES):
+            self.identity.show_faces(self.edits.shown)
         if topic in (Topic.STAGE, Topic.DIRECTIONS):
             self._show_panel()
             if self.edits.can_apply and self.edits.stale and self.edits.problem is None:
@@ -87,16 +99,28 @@ class EditWindow(DialogWindow):
         state = self.edits
         model_problem = state.model_problem if state.problem is None else None
         broken = state.stage in (Stage.BROKEN, Stage.STOPPED) or model_problem is not None
-        self.sliders.setVisible(state.is_described and state.stage is not Stage.BROKEN)
         self.sliders.setEnabled(state.can_apply)
+        self.presets.setEnabled(state.can_apply)
         self.waiting.setVisible(not broken and not state.can_apply)
-        self.unknown.setText(" ".join(filter(None, (_left_out(state.unknown), _weakened(state.weakened)))))
-        self.unknown.setVisible(bool(self.unknown.text()) and state.is_described)
-        self._show_undo()
+        self._show_said()
+        self._show_place()
 
-    def _show_undo(self) -> None:
-        self.undo.setEnabled(self.edits.can_undo and self.edits.can_apply)
-        self.redo.setEnabled(self.edits.can_redo and self.edits.can_apply)
+    def _show_said(self) -> None:
+        """What somebody should know who looks at the sliders."""
+        state = self.edits
+        words = [_left_out(state.unknown), _weakened(state.weakened)] if state.is_described else []
+        self.said.setText("\n".join(filter(None, (*words, *state.warnings, self._presets_problem))))
+        self.said.setVisible(bool(self.said.text()))
+
+    def make_room(self) -> None:
+        self.sliders.hide()
+
+    def _show_place(self) -> None:
+        """What is where the sliders are: in *Mask* its tools, or why there are none."""
+        state = self.edits
+        known = state.is_described and state.stage is not Stage.BROKEN
+        self.sliders.setVisible(known and not self.is_painting)
+        self.layers_own.setVisible(state.view is View.MASK and state.can_apply and not state.is_paintable)
 
     def mend(self) -> None:
         problem = self.edits.problem
@@ -136,13 +160,34 @@ class EditWindow(DialogWindow):
 
     # --- the hand -----------------------------------------------------------------------------------------
 
+    def pick_too(self, number: int) -> None:
+        if number == ALL_FACES:
+            self.session.choose(number)
+        else:
+            self.session.toggle_face(number)
+
+    def accept(self) -> None:
+        if self.apply.isEnabled() and self.edits.edits:
+            self.presets.keep_last(dict(self.edits.edits))
+        super().accept()
+
+    def _save_preset(self, name: str) -> None:
+        if self.presets.save(name, dict(self.edits.edits)):
+            self.naming.hide()
+
+    def _say_about_presets(self, problem: str) -> None:
+        self._presets_problem = problem
+        self._show_said()
+
     def _find(self) -> None:
         self.sliders.search.setFocus()
         self.sliders.search.selectAll()
 
     def escape(self) -> None:
-        """In the search field, Esc first takes back the search."""
-        if self.sliders.search.hasFocus() and self.sliders.search.text():
+        """Esc first takes back what is being typed: a preset's name, a search."""
+        if self.naming.isVisible():
+            self.naming.hide()
+        elif self.sliders.search.hasFocus() and self.sliders.search.text():
             self.sliders.search.clear()
         else:
             super().escape()

@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from engine.messages import DialogRequest, InvertRequest
+from engine.messages import DialogRequest, EditRequest, InvertRequest
 from engine.settings import PRESETS as NAMED
 from plugin.dialogs.layers import FaceLayers
-from plugin.dialogs.state import DialogState, Stage, Topic, View
+from plugin.dialogs.state import Stage, Topic, View
+from plugin.dialogs.work_state import WorkState
 
 USUAL_STEPS = NAMED["balanced"]
 
@@ -28,7 +29,7 @@ PRESETS = (
 )
 
 
-class InvertState(DialogState):
+class InvertState(WorkState):
     """`steps` is what the preset says, `steps_done` what the layers on screen were made with."""
 
     procedure = "Invert Face"
@@ -76,12 +77,27 @@ class InvertState(DialogState):
         self.steps_done = self.steps
         super().arrived(layers, seconds)
 
-    def inversion_request(self) -> InvertRequest:
-        return super().inversion_request().model_copy(update={"refine_steps": self.steps})
+    def inversion_requests(self) -> list[InvertRequest]:
+        return [self._inversion(self.choice).model_copy(update={"refine_steps": self.steps})]
 
-    def accepted(self) -> InvertRequest:
-        """What is seen is what is applied: the steps of the picture on screen."""
-        return super().inversion_request().model_copy(update={"refine_steps": self.steps_done})
+    def accepted(self) -> InvertRequest | EditRequest:
+        """What is seen is what is applied: the steps of the picture on screen, and the masks as they are painted."""
+        if not any(self.works[n].painting for n in self.chosen):
+            return self._inversion(self.choice).model_copy(update={"refine_steps": self.steps_done})
+        inversions = {n: self.layers[n].inversion for n in self.chosen}
+        return EditRequest(
+            picture=self.request.picture,
+            face=self.choice,
+            refine_steps=self.steps_done,
+            model=self.request.model,
+            inversions=list(inversions.values()),
+            face_edits={inversion: self.works[n].face_edit(n) for n, inversion in inversions.items()},
+        )
+
+    @property
+    def worked_on(self) -> tuple[int, ...]:
+        """Here only what was picked is shown and applied."""
+        return tuple(n for n in self.chosen if n in self.layers)
 
     def _nearest(self, steps: int | None) -> Preset:
         wanted = self._usual_steps if steps is None else steps

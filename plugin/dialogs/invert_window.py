@@ -8,13 +8,13 @@ from PyQt5.QtWidgets import QFrame, QLabel, QVBoxLayout
 from plugin.dialogs.bars import Choices, button
 from plugin.dialogs.invert_state import PRESETS, InvertState, Preset
 from plugin.dialogs.layers import FaceLayers
+from plugin.dialogs.paint_window import PaintWindow
 from plugin.dialogs.palette import Tones
 from plugin.dialogs.session import Session
 from plugin.dialogs.state import Stage, Topic
-from plugin.dialogs.window import DialogWindow
 
 
-class InvertWindow(DialogWindow):
+class InvertWindow(PaintWindow):
     """The same window without sliders."""
 
     def __init__(self, state: InvertState, session: Session, tones: Tones, settings: QSettings) -> None:
@@ -35,8 +35,10 @@ class InvertWindow(DialogWindow):
         for widget in (title, self.presets, self.hint, self.again):
             self.body.addWidget(widget)
         self.body.addSpacing(6)
+        self.body.addWidget(self.mask_tools)
         self.body.addLayout(self.report)
         self.body.addStretch(1)
+        self.body.addLayout(self.history_row)
         self.finish_panel()
         self.told(Topic.PRESET)
 
@@ -44,7 +46,7 @@ class InvertWindow(DialogWindow):
         super().told(topic)
         if topic in (Topic.PRESET, Topic.STAGE, Topic.LAYERS):
             self._show_preset()
-        if topic in (Topic.LAYERS, Topic.FACES, Topic.STAGE):
+        if topic in (Topic.LAYERS, Topic.FACES, Topic.STAGE, Topic.VIEW):
             self._show_report()
 
     def _show_preset(self) -> None:
@@ -53,16 +55,19 @@ class InvertWindow(DialogWindow):
         self.hint.setText(preset.hint)
         self.again.setVisible(self.inverting.outdated and self.inverting.stage is Stage.READY)
 
-    def _show_report(self) -> None:
-        """What was found, a card for each face."""
+    def make_room(self) -> None:
         while self.report.count():
             item = self.report.takeAt(0)
             widget = item.widget() if item else None
             if widget is not None:
                 widget.hide()
                 widget.deleteLater()
+
+    def _show_report(self) -> None:
+        """What was found, a card for each face; the tools of the mask take their place."""
+        self.make_room()
         alone = len(self.state.faces) == 1
-        for layers in self.state.shown:
+        for layers in () if self.is_painting else self.state.shown:
             self.report.addWidget(_card(layers, alone))
 
     def _choose_preset(self, preset: Preset) -> None:

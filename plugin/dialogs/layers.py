@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
-from PIL import Image
 
-from engine.messages import FaceResult, Rect
+from engine.messages import FaceEdit, FaceResult, Rect
+from plugin.dialogs.painting import Painting, sized
 
 ROWS = 64
 REMEMBERED_BYTES = 128 << 20  # the masks of an edit are those of its inversion
+
+
+class TakesPictures(Protocol):
+    def send_picture(self, width: int, height: int, pixel_format: str, pixels: bytes, /) -> dict[str, Any]: ...
 
 
 class FetchesPictures(Protocol):
@@ -23,22 +29,46 @@ class FetchesPictures(Protocol):
 class FaceLayers:
     """One face's answer, 8 bits a channel, alpha not premultiplied. All arrays lie over `rect`, perhaps scaled.
 
-    `result` (h, w, 4) is the engine's layer with the layer mask multiplied into its alpha, so that painting it
-    over the photograph gives photo + (layer − photo) · mask / 255. `shows` (h, w) is the layer mask (255 = the
-    layer shows), `generated` (h, w, 4) is G(w + d).
+    `layer` (h, w, 4) is the engine's, `shows` (h, w) its layer mask (255 = the layer shows), `generated`
+    (h, w, 4) is G(w + d). `identity` says how alike the person is before and after, 1 = the same, None where
+    nothing was edited; `held_back` what the strengths were multiplied by to keep it.
     """
 
     number: int
     inversion: str
     box: tuple[float, float, float, float]
     rect: Rect
-    result: np.ndarray
+    layer: np.ndarray
     shows: np.ndarray
     generated: np.ndarray
     landmark_error: float
     invertibility_mask_area: float
     from_cache: bool
     edits: dict[str, float]
+    warning: str = ""
+    identity: float | None = None
+    held_back: float = 1.0
+    asked: FaceEdit | None = None
+    kept: float | None = None
+
+    @property
+    def asked_for(self) -> tuple[FaceEdit, float | None]:
+        """What it was made with: the face's edits and mask, and the least likeness that was to be kept."""
+        asked = self.asked or FaceEdit(number=self.number)
+        return asked, self.kept if asked.edits else None
+
+    @cached_property
+    def result(self) -> np.ndarray:
+        """(h, w, 4): the layer with the mask in its alpha, so that painting it over the photograph gives
+        photo + (layer − photo) · mask / 255."""
+        result = self.layer.copy()
+        result[..., 3] = (self.layer[..., 3].astype(np.uint16) * self.shows + 127) // 255
+        return result
+
+    def masked(self, shows: np.ndarray) -> FaceLayers:
+        """With another layer mask, uint8 of any size over `rect`."""
+        height, width = self.layer.shape[:2]
+        return replace(self, shows=sized(shows, width, height))
 
 
 def to_rgba(pixel_format: str, width: int, height: int, pixels: bytes) -> np.ndarray:
@@ -87,27 +117,26 @@ class Fetcher:
         """Everything of one face that a dialog shows."""
         layer = self.rgba(client, face.layer.id)
         height, width = layer.shape[:2]
-        shows = _sized(self.rgba(client, face.layer_mask.id)[..., 0], width, height)
-        result = layer.copy()
-        result[..., 3] = (layer[..., 3].astype(np.uint16) * shows + 127) // 255
         return FaceLayers(
             number=face.number,
             inversion=face.inversion,
             box=face.box,
             rect=face.rect,
-            result=result,
-            shows=shows,
+            layer=layer,
+            shows=sized(self.rgba(client, face.layer_mask.id)[..., 0], width, height),
             generated=self.rgba(client, face.generated.id),
             landmark_error=face.landmark_error,
             invertibility_mask_area=face.invertibility_mask_area,
             from_cache=face.from_cache,
             edits=dict(face.edits),
+            warning=face.warning,
+            identity=face.identity_similarity if face.edits else None,
+            held_back=face.strength_factor,
         )
 
 
-def _sized(plane: np.ndarray, width: int, height: int) -> np.ndarray:
-    """A plane brought to the layer's size, should the engine have sent it in another."""
-    if plane.shape == (height, width):
-        return plane
-    image = Image.fromarray(np.ascontiguousarray(plane)).resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(image)
+def send_masks(client: TakesPictures, masks: Sequence[Painting]) -> None:
+    """Give the engine painted masks, whether it has them already or not."""
+    for mask in masks:
+        height, width = mask.shows.shape
+        client.send_picture(width, height, "Y u8", mask.shows.tobytes())

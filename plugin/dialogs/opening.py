@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from PyQt5.QtCore import (
     QMessageLogContext,
@@ -24,6 +24,9 @@ from plugin.dialogs.edit_window import EditWindow
 from plugin.dialogs.invert_state import InvertState
 from plugin.dialogs.invert_window import InvertWindow
 from plugin.dialogs.lane import Engine
+from plugin.dialogs.models_session import ModelsSession
+from plugin.dialogs.models_state import ModelsState
+from plugin.dialogs.models_window import ModelsWindow
 from plugin.dialogs.palette import Tones, dress, tones_of
 from plugin.dialogs.session import Session
 from plugin.dialogs.window import DialogWindow
@@ -35,15 +38,29 @@ def open_dialog(
     request: DialogRequest, job: str, connect: Callable[[], Engine], home: Home, usual_steps: int
 ) -> int:
     """Show the dialog of a job until it is answered. Returns the process's exit code."""
+    app, tones = _application({**os.environ, **request.environment})
+    return _shown(app, make_window(request, job, connect, home, usual_steps, tones))
+
+
+def open_models(connect: Callable[[], Engine], home: Home) -> int:
+    """Show the models' window until it is closed. Returns the process's exit code."""
+    app, tones = _application(os.environ)
+    return _shown(app, make_models_window(connect, home, tones))
+
+
+def _application(environment: Mapping[str, str]) -> tuple[QApplication, Tones]:
     qInstallMessageHandler(_qt_says)
     QApplication.setAttribute(Qt.ApplicationAttribute.AA_EnableHighDpiScaling)
     QApplication.setAttribute(Qt.ApplicationAttribute.AA_UseHighDpiPixmaps)
     app = QApplication(["Likeness"])
     app.setApplicationName("Likeness")
-    app.setQuitOnLastWindowClosed(False)  # the answer is still on its way
-    tones = tones_of(app, {**os.environ, **request.environment})
+    app.setQuitOnLastWindowClosed(False)  # an answer may still be on its way
+    tones = tones_of(app, environment)
     dress(app, tones)
-    window = make_window(request, job, connect, home, usual_steps, tones)
+    return app, tones
+
+
+def _shown(app: QApplication, window: DialogWindow | ModelsWindow) -> int:
     window.setWindowFlag(Qt.WindowType.WindowStaysOnTopHint)  # a click on GIMP would hide it
     window.closed.connect(app.quit)
     window.show()
@@ -68,9 +85,16 @@ def make_window(
     settings = QSettings(str(home.root / f"dialog-{request.window}.ini"), QSettings.Format.IniFormat)
     if request.window == "edit":
         edit = EditState(request)
-        return EditWindow(edit, Session(edit, job, connect), tones, settings)
+        return EditWindow(edit, Session(edit, job, connect), tones, settings, home.root / "presets.json")
     invert = InvertState(request, usual_steps)
     return InvertWindow(invert, Session(invert, job, connect), tones, settings)
+
+
+def make_models_window(connect: Callable[[], Engine], home: Home, tones: Tones) -> ModelsWindow:
+    """The models' window, not yet shown."""
+    settings = QSettings(str(home.root / "dialog-models.ini"), QSettings.Format.IniFormat)
+    state = ModelsState()
+    return ModelsWindow(state, ModelsSession(state, connect), tones, settings)
 
 
 def _qt_says(kind: QtMsgType, context: QMessageLogContext, text: str | None) -> None:

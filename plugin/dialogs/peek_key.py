@@ -55,7 +55,7 @@ class PeekKey(QObject):
 
 
 def _uses_space(widget: QWidget | None) -> bool:
-    """Text fields and buttons do; not a button that is down and stays so."""
+    """Text fields and buttons do; not one of several that is down and stays so."""
     if isinstance(widget, QAbstractButton):
-        return not widget.isChecked()
+        return not (widget.isChecked() and widget.group() is not None)
     return isinstance(widget, QLineEdit)

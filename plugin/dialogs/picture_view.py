@@ -1,28 +1,52 @@
 # ruff: noqa: N802 (Qt's names)
-"""The picture: draws the scene, zooms with the wheel, pans with a drag, and tells which face was clicked."""
+"""The picture: draws the scene, zooms with the wheel, pans with a drag, and tells what the hand does to faces,
+split line and brush."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from PyQt5.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, pyqtSignal
-from PyQt5.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent, QWheelEvent
+from PyQt5.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent, QWheelEvent
 from PyQt5.QtWidgets import QSizePolicy, QWidget
 
+from plugin.dialogs import split_handle
+from plugin.dialogs.face_boxes import draw_box, draw_brush, draw_legend
+from plugin.dialogs.faces import Face
 from plugin.dialogs.palette import Tones
 from plugin.dialogs.pyramid import Pyramid
 from plugin.dialogs.scene import Scene
-from plugin.dialogs.state import Face, View
+from plugin.dialogs.state import View
 from plugin.dialogs.viewport import Viewport
 
 CLICK = 5  # pixels the hand may tremble
 WHEEL_NOTCH = 120.0
-CORNER = 0.22  # of a box's side, drawn at its corners
+SPLIT_VIEWS = (View.RESULT, View.GENERATED)
+SEVERAL = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+
+
+@dataclass(frozen=True)
+class BrushTip:
+    """The brush as the picture shows it. `radius` in pixels of the photograph."""
+
+    radius: float
+    softness: float
+    shows: bool
 
 
 class PictureView(QWidget):
-    """Keyboard and state are the window's; this widget is told what to show."""
+    """Keyboard and state are the window's; this widget is told what to show.
 
-    face_clicked = pyqtSignal(int)
+    `face_clicked` carries the face and whether it is one more; `brush_pressed` the place in the photograph and
+    whether the edit is painted (else the photograph).
+    """
+
+    face_clicked = pyqtSignal(int, bool)
     zoomed = pyqtSignal()
+    split_moved = pyqtSignal(float)
+    brush_pressed = pyqtSignal(float, float, bool)
+    brush_moved = pyqtSignal(float, float)
+    brush_lifted = pyqtSignal()
 
     def __init__(self, tones: Tones, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -35,10 +59,12 @@ class PictureView(QWidget):
         self.chosen: tuple[int, ...] = ()
         self.marked = False  # boxes are drawn although the pointer is elsewhere
         self._tones = tones
+        self.split = 0.0
+        self.brush: BrushTip | None = None
+        self._drawn: QPixmap | None = None
         self._pressed: QPoint | None = None
         self._last = QPoint()
-        self._dragged = False
-        self._wanted: tuple[float, float, float, float] | None = None
+        self._dragged = self._splitting = self._painting = self._taking_away = False
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(280, 240)
@@ -85,65 +111,52 @@ class PictureView(QWidget):
     def sizeHint(self) -> QSize:
         return QSize(760, 640)
 
+    def refresh(self) -> None:
+        """What is to be seen has changed."""
+        self._drawn = None
+        self.update()
+
     def paintEvent(self, a0: QPaintEvent | None) -> None:
         painter = QPainter(self)
-        painter.fillRect(self.rect(), QColor(self._tones.canvas))
-        painter.save()
-        painter.scale(1 / self._ratio, 1 / self._ratio)
-        self.scene.draw(painter, self.view, self.overlay, self.viewport)
-        painter.restore()
         if self.scene.photograph is None:
+            painter.fillRect(self.rect(), QColor(self._tones.canvas))
             painter.setPen(QColor(self._tones.dim))
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "Opening the photograph …")
             return
+        self._drawn = self._drawn or self._draw_scene()
+        painter.drawPixmap(0, 0, self._drawn)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if self.view is not View.ORIGINAL and (self.marked or (self.underMouse() and len(self.faces) > 1)):
             for face in self.faces:
-                self._draw_box(painter, face)
+                chosen, numbered = face.number in self.chosen, len(self.faces) > 1
+                box = self._on_screen(face.box)
+                draw_box(painter, box, face, self._tones, chosen=chosen, numbered=numbered)
+        if self._is_splittable:
+            split_handle.draw(painter, self.split, self.width(), self.height())
         if self.legend:
-            self._draw_legend(painter)
+            left, bottom = self.viewport.to_widget(0, self.viewport.picture[1])
+            left, bottom = max(0.0, left / self._ratio), min(float(self.height()), bottom / self._ratio)
+            draw_legend(painter, self.legend, left, bottom)
+        if self.brush is not None and (self.underMouse() or self._painting):
+            radius = self.brush.radius * self.viewport.zoom / self._ratio
+            shows = self.brush.shows and not self._taking_away
+            draw_brush(painter, QPointF(self._last), radius, self.brush.softness, shows=shows)
 
-    def _draw_box(self, painter: QPainter, face: Face) -> None:
-        """Corners round a face, light on dark so that they are seen on any skin, and its number."""
-        box = self._on_screen(face.box)
-        chosen = face.number in self.chosen
-        for colour, width in ((QColor(0, 0, 0, 150), 4.0), (self._box_colour(chosen), 2.0)):
-            painter.setPen(QPen(colour, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
-            arm = CORNER * min(box.width(), box.height())
-            for corner, right, down in (
-                (box.topLeft(), 1, 1),
-                (box.topRight(), -1, 1),
-                (box.bottomLeft(), 1, -1),
-                (box.bottomRight(), -1, -1),
-            ):
-                painter.drawLine(corner, corner + QPointF(arm * right, 0))
-                painter.drawLine(corner, corner + QPointF(0, arm * down))
-        if len(self.faces) > 1:
-            metrics = painter.fontMetrics()
-            text = str(face.number)
-            width = metrics.horizontalAdvance(text) + 12
-            badge = QRectF(box.left() - 1, box.top() - metrics.height() - 9, width, metrics.height() + 3)
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(self._tones.accent) if chosen else QColor(0, 0, 0, 165))
-            painter.drawRoundedRect(badge, 4, 4)
-            painter.setPen(QColor(self._tones.on_accent) if chosen else QColor(255, 255, 255))
-            painter.drawText(badge, Qt.AlignmentFlag.AlignCenter, text)
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-
-    def _box_colour(self, chosen: bool) -> QColor:
-        return QColor(self._tones.accent) if chosen else QColor(255, 255, 255, 220)
-
-    def _draw_legend(self, painter: QPainter) -> None:
-        metrics = painter.fontMetrics()
-        width, height = metrics.horizontalAdvance(self.legend) + 22, metrics.height() + 10
-        left, bottom = self.viewport.to_widget(0, self.viewport.picture[1])
-        left, bottom = max(0.0, left / self._ratio), min(float(self.height()), bottom / self._ratio)
-        pill = QRectF(left + 12, bottom - height - 12, width, height)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(0, 0, 0, 165))
-        painter.drawRoundedRect(pill, pill.height() / 2, pill.height() / 2)
-        painter.setPen(QColor(255, 255, 255, 235))
-        painter.drawText(pill, Qt.AlignmentFlag.AlignCenter, self.legend)
+    def _draw_scene(self) -> QPixmap:
+        """The scene, kept until something in it changes: a brush that moves over it must not wait for it."""
+        ratio = self._ratio
+        drawn = QPixmap(self.size() * ratio)
+        drawn.fill(QColor(self._tones.canvas))
+        painter = QPainter(drawn)
+        self.scene.draw(painter, self.view, self.overlay, self.viewport)
+        if self._is_splittable and self.split > 0:
+            line = split_handle.line_at(self.split, self.width()) if self.split < 1 else self.width()
+            painter.setClipRect(QRectF(0, 0, line * ratio, self.height() * ratio))
+            painter.fillRect(drawn.rect(), QColor(self._tones.canvas))
+            self.scene.draw(painter, View.ORIGINAL, False, self.viewport)
+        painter.end()
+        drawn.setDevicePixelRatio(ratio)
+        return drawn
 
     # --- the hand -----------------------------------------------------------------------------------------
 
@@ -155,37 +168,75 @@ class PictureView(QWidget):
             a0.accept()
 
     def mousePressEvent(self, a0: QMouseEvent | None) -> None:
-        if a0 is not None and a0.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton):
-            self._pressed = self._last = a0.pos()
+        if a0 is None:
+            return
+        left, right = (a0.button() == b for b in (Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton))
+        self._last = a0.pos()
+        if left and self._takes_split(a0.pos()):
+            self._splitting = True
+        elif self.brush is not None and (left or right) and not self._painting:
+            self._painting = True
+            self._taking_away = right or bool(a0.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+            self.brush_pressed.emit(*self._in_photograph(a0.pos()), self.brush.shows and not self._taking_away)
+        elif left or a0.button() == Qt.MouseButton.MiddleButton:
+            self._pressed = a0.pos()
             self._dragged = False
 
     def mouseMoveEvent(self, a0: QMouseEvent | None) -> None:
         if a0 is None:
             return
-        if self._pressed is None:
-            pickable = len(self.faces) > 1 and self._face_at(a0.pos()) is not None
-            self.setCursor(Qt.CursorShape.PointingHandCursor if pickable else Qt.CursorShape.ArrowCursor)
+        if self._splitting:
+            self.split_moved.emit(split_handle.part_of(a0.pos().x(), self.width()))
+        elif self._pressed is not None:
+            self._drag(a0.pos(), self._pressed)
+        elif self._painting:
+            self.brush_moved.emit(*self._in_photograph(a0.pos()))
+        else:
+            self._point(a0.pos(), a0.modifiers())
+        self._last = a0.pos()
+
+    def mouseReleaseEvent(self, a0: QMouseEvent | None) -> None:
+        if a0 is None:
             return
-        if (a0.pos() - self._pressed).manhattanLength() > CLICK:
+        pressed, self._pressed = self._pressed, None
+        if self._painting:
+            self._painting = False
+            self.brush_lifted.emit()
+        elif self._splitting:
+            self._splitting = False
+        elif pressed is not None and not self._dragged and a0.button() == Qt.MouseButton.LeftButton:
+            face = self._face_at(a0.pos())
+            if face is not None:
+                self.face_clicked.emit(face.number, bool(a0.modifiers() & SEVERAL))
+        self._point(a0.pos(), a0.modifiers())
+
+    def mouseDoubleClickEvent(self, a0: QMouseEvent | None) -> None:
+        if self.brush is not None:
+            self.mousePressEvent(a0)
+        elif a0 is not None and not self._takes_split(a0.pos()):
+            self.toggle_zoom()
+
+    def _drag(self, at: QPoint, pressed: QPoint) -> None:
+        if (at - pressed).manhattanLength() > CLICK:
             self._dragged = True
         if self._dragged:
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
-            moved = a0.pos() - self._last
+            moved = at - self._last
             self.viewport.pan(moved.x() * self._ratio, moved.y() * self._ratio)
-            self._last = a0.pos()
             self._changed()
 
-    def mouseReleaseEvent(self, a0: QMouseEvent | None) -> None:
-        if a0 is None or self._pressed is None:
-            return
-        self._pressed = None
-        self.setCursor(Qt.CursorShape.ArrowCursor)
-        face = self._face_at(a0.pos())
-        if not self._dragged and face is not None and a0.button() == Qt.MouseButton.LeftButton:
-            self.face_clicked.emit(face.number)
-
-    def mouseDoubleClickEvent(self, a0: QMouseEvent | None) -> None:
-        self.toggle_zoom()
+    def _point(self, at: QPoint, modifiers: Qt.KeyboardModifiers) -> None:
+        """The pointer tells what a press would do."""
+        self._taking_away = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
+        face = self._face_at(at) if len(self.faces) > 1 else None
+        if self._takes_split(at):
+            self.setCursor(Qt.CursorShape.SplitHCursor)
+        elif self.brush is not None:
+            self.setCursor(Qt.CursorShape.BlankCursor)
+            self.update()
+        else:
+            self.setCursor(Qt.CursorShape.PointingHandCursor if face else Qt.CursorShape.ArrowCursor)
+        self.setToolTip(face.drawback.capitalize() if face else "")
 
     def enterEvent(self, a0: QEvent | None) -> None:
         self.update()
@@ -204,8 +255,19 @@ class PictureView(QWidget):
         return self.devicePixelRatioF()
 
     def _changed(self) -> None:
-        self.update()
+        self.refresh()
         self.zoomed.emit()
+
+    @property
+    def _is_splittable(self) -> bool:
+        return self.view in SPLIT_VIEWS and bool(self.scene.patches)
+
+    def _takes_split(self, at: QPoint) -> bool:
+        size = (self.width(), self.height())
+        return self._is_splittable and split_handle.takes(at.x(), at.y(), self.split, *size)
+
+    def _in_photograph(self, at: QPoint) -> tuple[float, float]:
+        return self.viewport.to_picture((at.x() + 0.5) * self._ratio, (at.y() + 0.5) * self._ratio)
 
     def _pointer(self) -> tuple[float, float] | None:
         """Where the pointer is, in device pixels; None when it is elsewhere."""

@@ -7,7 +7,7 @@ layer mask. Red is what stays the photograph's, as in GIMP's Quick Mask.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import cached_property
 
 from PyQt5.QtCore import QPointF, QRectF, QSize, Qt
 from PyQt5.QtGui import QBrush, QColor, QImage, QPainter
@@ -25,18 +25,23 @@ SURROUNDINGS_OPACITY = 0.28
 CHECK = 8
 
 
-@dataclass(frozen=True)
 class Patch:
-    """One face, ready for drawing."""
+    """One face, made ready for drawing when it is drawn."""
 
-    rect: Rect
-    result: QImage
-    shows: QImage
-    generated: QImage
+    def __init__(self, layers: FaceLayers) -> None:
+        self.layers = layers
 
-    @classmethod
-    def of(cls, layers: FaceLayers) -> Patch:
-        return cls(layers.rect, to_image(layers.result), to_alpha(layers.shows), to_image(layers.generated))
+    @cached_property
+    def result(self) -> QImage:
+        return to_image(self.layers.result)
+
+    @cached_property
+    def shows(self) -> QImage:
+        return to_alpha(self.layers.shows)
+
+    @cached_property
+    def generated(self) -> QImage:
+        return to_image(self.layers.generated)
 
 
 class Scene:
@@ -47,7 +52,9 @@ class Scene:
         self.patches: tuple[Patch, ...] = ()
 
     def show_faces(self, faces: Sequence[FaceLayers]) -> None:
-        self.patches = tuple(Patch.of(face) for face in faces)
+        """Those that are shown already stay as they are made."""
+        made = {id(patch.layers): patch for patch in self.patches}
+        self.patches = tuple(made.get(id(face)) or Patch(face) for face in faces)
 
     def draw(self, painter: QPainter, view: View, overlay: bool, viewport: Viewport) -> None:
         if self.photograph is None:
@@ -61,11 +68,11 @@ class Scene:
         self.photograph.draw(painter, target)
         painter.setOpacity(1.0)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, viewport.zoom < PIXELATED_FROM)
-        if view in (View.RESULT, View.GENERATED):
+        if view in (View.RESULT, View.GENERATED) or (view is View.MASK and overlay):
             for patch in self.patches:
-                image = patch.result if view is View.RESULT else patch.generated
-                painter.drawImage(self._target(viewport, patch.rect), image)
-        if view is View.MASK:
+                image = patch.generated if view is View.GENERATED else patch.result
+                painter.drawImage(self._target(viewport, patch.layers.rect), image)
+        if view is View.MASK and not overlay:
             self._draw_mask(painter, viewport, target, MASK_OPACITY, grey=True)
         elif overlay and view is not View.GENERATED:
             self._draw_mask(painter, viewport, target, OVERLAY_OPACITY, grey=False)
@@ -86,7 +93,7 @@ class Scene:
         cutter.setCompositionMode(QPainter.CompositionMode.CompositionMode_DestinationOut)
         cutter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, viewport.zoom < PIXELATED_FROM)
         for patch in self.patches:
-            cutter.drawImage(self._target(viewport, patch.rect), patch.shows)
+            cutter.drawImage(self._target(viewport, patch.layers.rect), patch.shows)
         cutter.end()
         painter.setOpacity(opacity)
         painter.drawImage(0, 0, red)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,15 @@ from engine.messages import (
     EditRequest,
     EditResult,
     FaceFound,
-    FaceResult,
     InvertResult,
 )
 from plugin.dialogs.edit_state import EditState
 from plugin.dialogs.lane import Engine, Errand, Lane
-from plugin.dialogs.layers import FaceLayers, Fetcher, to_rgba
+from plugin.dialogs.layers import FaceLayers, Fetcher, send_masks, to_rgba
+from plugin.dialogs.painting import Painting
 from plugin.dialogs.pyramid import Pyramid
 from plugin.dialogs.state import ALL_FACES, DialogState, Stage
+from plugin.dialogs.work_state import WorkState
 from plugin.likeness.client import Client
 
 Json = dict[str, Any]
@@ -73,12 +75,18 @@ class Session(QObject):
             self._invert()
         elif self._walk.busy:
             self._walk.stop()
-        elif not self._previews.busy:
-            self.state.rested()
+        else:
+            self._rest()
 
     def choose(self, number: int) -> None:
         self.state.choose(number)
         self.proceed()
+
+    def toggle_face(self, number: int) -> None:
+        """One face more or less, where the dialog works on several."""
+        if isinstance(self.state, EditState):
+            self.state.toggle_face(number)
+            self.proceed()
 
     def retry(self) -> None:
         """Again what failed or was stopped, and only that."""
@@ -101,10 +109,11 @@ class Session(QObject):
         """Render the sliders as they stand; an older preview is cancelled."""
         request = self.state.preview_request(side) if isinstance(self.state, EditState) else None
         if request is not None:
+            masks = self._masks()
             self.state.progress("Rendering")
             self._previews.submit(
                 Errand(
-                    lambda engine, event: self._edit(engine, request, self.state.chosen, event),
+                    lambda engine, event: self._edit(engine, request, masks, event),
                     self._rendered,
                     self.state.failed,
                     self._preview_stopped,
@@ -116,19 +125,23 @@ class Session(QObject):
     def accept(self) -> None:
         """Hand the edit to the engine; `answered` follows."""
         accepted = self.state.accepted()
+        masks = self._masks()
+
+        def work(engine: Engine, _: Callable[[Json], None]) -> None:
+            send_masks(engine, masks)
+            engine.answer(self._job, _json(DialogAnswer(accepted=accepted)))
+
         self.state.progress("Handing over to GIMP")
         self._previews.stop()
-        self._walk.submit(
-            Errand(
-                lambda engine, _: engine.answer(self._job, _json(DialogAnswer(accepted=accepted))),
-                lambda *_: self.answered.emit(),
-                self.state.failed,
-            )
-        )
+        self._walk.submit(Errand(work, lambda *_: self.answered.emit(), self.state.failed))
 
     def dismiss(self) -> None:
         """Tell the engine that nothing was accepted, as well as can be done in a moment."""
-        nothing, gone = _json(DialogAnswer()), self._dismissed
+        nothing = _json(DialogAnswer())
+
+        def gone(*_: Any) -> None:
+            self.answered.emit()
+
         self._walk.submit(Errand(lambda engine, _: engine.answer(self._job, nothing), gone, gone, gone))
         self._previews.end()
         self._model.end()
@@ -157,7 +170,7 @@ class Session(QObject):
     def _look(self) -> None:
         reopening = self.state.reopening_request()
         if reopening is not None:
-            self._run("Opening the edit", lambda e, event: self._edit(e, reopening, (), event), self._reopened)
+            self._run("Opening the edit", lambda e, event: self._edit(e, reopening, [], event), self._reopened)
             return
         request = DetectRequest(picture=self.state.request.picture)
 
@@ -173,23 +186,28 @@ class Session(QObject):
     def _reopened(self, layers: list[FaceLayers], seconds: float) -> None:
         if isinstance(self.state, EditState) and layers:
             self.state.reopened(layers, seconds)
-        self.state.rested()
+        self._rest()
 
     def _invert(self) -> None:
-        request = self.state.inversion_request()
+        requests = self.state.inversion_requests()
 
         def work(engine: Engine, event: Callable[[Json], None]) -> list[FaceLayers]:
-            found = InvertResult.model_validate(engine.run(_json(request), event))
-            return self._layers(engine, found.faces, () if request.face == ALL_FACES else (request.face,))
+            layers: list[FaceLayers] = []
+            for done, request in enumerate(requests):
+                tell = _part_of(event, done, len(requests))
+                found = InvertResult.model_validate(engine.run(_json(request), tell))
+                layers += [self._fetcher.face(engine, face) for face in found.faces]
+            return layers
 
-        which = "the faces" if request.face == ALL_FACES else f"face {request.face}"
+        several = len(requests) > 1 or requests[0].face == ALL_FACES
+        which = "the faces" if several else f"face {requests[0].face}"
         if len(self.state.faces) == 1:
             which = "the face"
         self._run(f"Inverting {which}", work, self._inverted)
 
     def _inverted(self, layers: list[FaceLayers], seconds: float) -> None:
         self.state.arrived(layers, seconds)
-        self.state.rested()
+        self._rest()
 
     def _run(
         self,
@@ -205,22 +223,28 @@ class Session(QObject):
     # --- previews and sliders -----------------------------------------------------------------------------
 
     def _edit(
-        self, engine: Engine, request: EditRequest, numbers: tuple[int, ...], event: Callable[[Json], None]
+        self, engine: Engine, request: EditRequest, masks: list[Painting], event: Callable[[Json], None]
     ) -> list[FaceLayers]:
-        found = EditResult.model_validate(engine.run(_json(request), event))
-        return self._layers(engine, found.faces, numbers)
+        send_masks(engine, masks)
+        found = EditResult.model_validate(engine.run(_json(request), event)).faces
+        layers = [self._fetcher.face(engine, face) for face in found]
+        return [
+            replace(item, asked=request.face_edits.get(item.inversion), kept=request.keep_identity)
+            for item in layers
+        ]
 
-    def _layers(self, engine: Engine, faces: list[FaceResult], numbers: tuple[int, ...]) -> list[FaceLayers]:
-        """Pixels of the faces; `numbers` are ours when the engine, given inversions, counts anew."""
-        if len(numbers) == len(faces):
-            faces = [f.model_copy(update={"number": n}) for f, n in zip(faces, numbers, strict=True)]
-        return [self._fetcher.face(engine, face) for face in faces]
+    def _masks(self) -> list[Painting]:
+        return self.state.works.paintings if isinstance(self.state, WorkState) else []
 
     def _rendered(self, layers: list[FaceLayers], seconds: float) -> None:
         if self.state.stage is Stage.READY:
             self.state.arrived(layers, seconds)
-            if not self._previews.busy:
-                self.state.rested()
+            self._rest()
+
+    def _rest(self) -> None:
+        """Nothing is under way, unless what has just come asked for a preview."""
+        if not self._previews.busy:
+            self.state.rested()
 
     def _preview_stopped(self) -> None:
         if not self._walk.busy:
@@ -242,14 +266,25 @@ class Session(QObject):
         if event.get("event") == "progress":
             self.state.progress(event["message"], event.get("fraction"), event.get("seconds_left"))
 
-    def _dismissed(self, *_: Any) -> None:
-        self.answered.emit()
-
 
 def device_name(device: str | None) -> str:
     """The device as people call it: cpu → CPU, cuda:0 → GPU."""
     kind = (device or "").split(":")[0]
     return {"cpu": "CPU", "cuda": "GPU", "mps": "GPU"}.get(kind, kind)
+
+
+def _part_of(event: Callable[[Json], None], done: int, count: int) -> Callable[[Json], None]:
+    """Progress of one of several jobs as progress of all."""
+
+    def tell(told: Json) -> None:
+        fraction = told.get("fraction")
+        event(
+            told
+            if fraction is None or count == 1
+            else told | {"fraction": (done + fraction) / count, "seconds_left": None}
+        )
+
+    return tell
 
 
 def _json(message: BaseModel) -> Json:

@@ -8,6 +8,7 @@ from PyQt5.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, Q
 from PyQt5.QtWidgets import QAbstractSlider, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from engine.messages import DirectionInfo
+from plugin.dialogs.figure_field import STRENGTH, FigureField, Notation
 from plugin.dialogs.palette import Tones
 
 PER_UNIT = 100  # positions of the slider in a strength of 1.0
@@ -18,7 +19,11 @@ NAME_LETTERS = 16  # average letters of a name that are seen; the rest is in the
 
 
 class StrengthSlider(QAbstractSlider):
-    """Arrow keys step by 0.1, Page keys by 0.5, Delete goes back to 0. The wheel is left to the list."""
+    """Arrow keys step by 0.1, Page keys by 0.5, Delete and a double click ask for the way back, a figure or
+    Enter begins to type. The wheel is left to the list."""
+
+    back = pyqtSignal()
+    typed = pyqtSignal(str)
 
     def __init__(self, tones: Tones) -> None:
         super().__init__()
@@ -82,13 +87,21 @@ class StrengthSlider(QAbstractSlider):
         if a0 is not None and a0.button() == Qt.MouseButton.LeftButton:
             self.setSliderDown(False)
 
+    def mouseDoubleClickEvent(self, a0: QMouseEvent | None) -> None:
+        self.setSliderDown(False)
+        self.back.emit()
+
     def wheelEvent(self, e: QWheelEvent | None) -> None:
         if e is not None:
             e.ignore()
 
     def keyPressEvent(self, ev: QKeyEvent | None) -> None:
         if ev is not None and ev.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
-            self.setValue(0)
+            self.back.emit()
+        elif ev is not None and ev.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and int(ev.modifiers()) == 0:
+            self.typed.emit("")
+        elif ev is not None and ev.text() and ev.text() in "0123456789.,":
+            self.typed.emit(ev.text())
         else:
             super().keyPressEvent(ev)
 
@@ -114,13 +127,16 @@ class _Name(QLabel):
 
 
 class SliderRow(QWidget):
-    """`moved(name, strength)` for every step, `settled` when the hand lets go."""
+    """`moved(name, strength)` for every step, `settled` when the hand lets go.
+
+    `notation` writes and reads the figure.
+    """
 
     moved = pyqtSignal(str, float)
     settled = pyqtSignal()
     reset = pyqtSignal(str)
 
-    def __init__(self, direction: DirectionInfo, tones: Tones) -> None:
+    def __init__(self, direction: DirectionInfo, tones: Tones, notation: Notation = STRENGTH) -> None:
         super().__init__()
         self.direction = direction
         row = QHBoxLayout(self)
@@ -133,40 +149,39 @@ class SliderRow(QWidget):
         self.slider = StrengthSlider(tones)
         self.slider.setAccessibleName(direction.label)
         self.slider.setAccessibleDescription(direction.hint)
-        self.figure = QLabel("0")
-        self.figure.setAlignment(Qt.Alignment(Qt.AlignmentFlag.AlignRight) | Qt.AlignmentFlag.AlignVCenter)
-        self.figure.setFixedWidth(self.figure.fontMetrics().horizontalAdvance("−0.00") + 2)
+        self.figure = FigureField(notation)
+        self.figure.setAccessibleName(f"{direction.label}, as a figure")
         row.addWidget(self.name)
         row.addWidget(self.slider, 1)
         row.addWidget(self.figure)
         text = self.fontMetrics().elidedText(direction.label, Qt.TextElideMode.ElideRight, name_width)
         self.name.setText(text)
         self.setToolTip(_tip(direction, elided=text != direction.label))
-        self.name.double_clicked.connect(lambda: self.reset.emit(direction.name))
+        for back in (self.name.double_clicked, self.slider.back):
+            back.connect(lambda: self.reset.emit(direction.name))
+        self.slider.typed.connect(self.figure.begin)
+        self.figure.left.connect(lambda: self.slider.setFocus(Qt.FocusReason.OtherFocusReason))
+        self.figure.typed.connect(self._take_figure)
         self.slider.valueChanged.connect(lambda value: self.moved.emit(direction.name, value / PER_UNIT))
         self.slider.sliderReleased.connect(self.settled)
 
-    def show_value(self, strength: float, reach: tuple[float, float]) -> None:
-        """Set from the state; emits nothing."""
+    def show_value(self, strength: float, reach: tuple[float, float], *, differs: bool = False) -> None:
+        """Set from the state; emits nothing. `differs`: the picked faces have more than this one value."""
         self.slider.blockSignals(True)
         self.slider.setRange(round(reach[0] * PER_UNIT), round(reach[1] * PER_UNIT))
         if not self.slider.isSliderDown():
             self.slider.setValue(round(strength * PER_UNIT))
         self.slider.blockSignals(False)
         self.slider.update()
-        self.figure.setText(figure(strength))
-        self.figure.setEnabled(bool(strength))
+        self.figure.show_value(None if differs else strength)
 
-
-def figure(strength: float) -> str:
-    """+1.2, −0.35, 0."""
-    if abs(strength) < 0.005:
-        return "0"
-    text = f"{abs(strength):.2f}"
-    return ("+" if strength > 0 else "−") + (text[:-1] if text.endswith("0") else text)
+    def _take_figure(self, strength: float) -> None:
+        self.settled.emit()
+        self.moved.emit(self.direction.name, strength)
+        self.settled.emit()
 
 
 def _tip(direction: DirectionInfo, *, elided: bool) -> str:
     words = [direction.label] if elided else []
     words += [direction.hint] if direction.hint else []
-    return "\n".join([*words, "Double click on the name: back to 0."])
+    return "\n".join([*words, "Double click: back. Enter or a figure: type it."])

@@ -141,9 +141,10 @@ class SliderPanel(QWidget):
             header.setText(f"{name}{moved}")
 
     def _show_values(self) -> None:
+        state = self._state
         for name, row in self.rows.items():
-            row.show_value(self._state.value(name), self._state.reach(row.direction))
-        self.reset_all.setEnabled(bool(self._state.edits))
+            row.show_value(state.value(name), state.reach(row.direction), differs=state.differs(name))
+        self.reset_all.setEnabled(state.can_reset)
         self._show_moved({g.name: g for g in self._state.groups()})
 
     def _told(self, topic: Topic) -> None:
@@ -151,6 +152,7 @@ class SliderPanel(QWidget):
             self._build()
         elif topic is Topic.SLIDERS:
             self._show_groups()
+            self._show_values()
         elif topic is Topic.EDITS:
             self._show_values()
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from engine.messages import DialogRequest, EditRequest, FaceFound, InvertRequest
+from plugin.dialogs.faces import Face, face_of
 from plugin.dialogs.layers import FaceLayers
 
 ALL_FACES = 0
@@ -49,6 +50,8 @@ class Topic(Enum):
     EDITS = auto()
     SLIDERS = auto()
     PRESET = auto()
+    MODELS = auto()
+    MASK = auto()
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,13 @@ class Problem:
     remedy: str = ""
 
 
+NO_FACE = Problem(
+    "no_face",
+    "No face was found in this layer.",
+    "Use a layer that shows a face from the front or a little from the side, at least 12 pixels wide.",
+)
+
+
 @dataclass(frozen=True)
 class Task:
     """Something under way. `fraction` is None until the engine tells; `started` is on the state's clock."""
@@ -68,14 +78,6 @@ class Task:
     started: float
     fraction: float | None = None
     seconds_left: float | None = None
-
-
-@dataclass(frozen=True)
-class Face:
-    """A face that can be picked. `box` is (x, y, width, height) in the photograph."""
-
-    number: int
-    box: tuple[float, float, float, float]
 
 
 class DialogState(ABC):
@@ -92,11 +94,12 @@ class DialogState(ABC):
         self.problem: Problem | None = None
         self.task: Task | None = None
         self.faces: tuple[Face, ...] = ()
-        self.choice = ALL_FACES
+        self.chosen: tuple[int, ...] = ()  # the numbers of the faces that the hand works on
         self.layers: dict[int, FaceLayers] = {}
         self.view = View.RESULT
         self.peeking = False
         self.overlay = False
+        self.split = 0.0  # how much of the picture's width, from the left, shows the original
         self.model = request.model or ""
         self.notice = ""
         self.device = ""
@@ -122,14 +125,22 @@ class DialogState(ABC):
         return f"{self.procedure} — {self.request.title}" if self.request.title else self.procedure
 
     @property
-    def chosen(self) -> tuple[int, ...]:
-        """The numbers of the faces that the hand works on."""
-        return tuple(f.number for f in self.faces) if self.choice == ALL_FACES else (self.choice,)
+    def choice(self) -> int:
+        """The face that was picked as the protocol numbers it, or `ALL_FACES`; of several, the first."""
+        everybody = len(self.chosen) > 1 and len(self.chosen) == len(self.faces)
+        return ALL_FACES if everybody or not self.chosen else self.chosen[0]
 
     @property
     def shown(self) -> tuple[FaceLayers, ...]:
-        """What came back for these faces."""
+        """What came back for the faces that are seen: those that were picked."""
         return tuple(self.layers[n] for n in self.chosen if n in self.layers)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What there is to say against the faces and what became of them."""
+        doubtful = [f for f in self.faces if f.drawback and f.number in self.chosen]
+        told = [f"Face {f.number} is {f.drawback}. An edit of it may disappoint." for f in doubtful]
+        return tuple(dict.fromkeys(filter(None, [*told, *(item.warning for item in self.shown)])))
 
     @property
     def complete(self) -> bool:
@@ -149,11 +160,16 @@ class DialogState(ABC):
         """The line at the bottom: model, device, and that nothing leaves."""
         return " · ".join(word for word in (self.model, self.device, "stays on this machine") if word)
 
-    def inversion_request(self) -> InvertRequest:
-        """What INVERTING asks the engine for."""
+    def inversion_requests(self) -> list[InvertRequest]:
+        """What INVERTING asks the engine for, one after the other."""
+        missing = [n for n in self.chosen if n not in self.layers]
+        everybody = self.choice == ALL_FACES and len(missing) == len(self.faces)
+        return [self._inversion(n) for n in ([ALL_FACES] if everybody else missing)]
+
+    def _inversion(self, face: int) -> InvertRequest:
         return InvertRequest(
             picture=self.request.picture,
-            face=self.choice,
+            face=face,
             refine_steps=self.request.refine_steps,
             model=self.request.model,
         )
@@ -172,22 +188,29 @@ class DialogState(ABC):
         self._enter(Stage.LOOKING)
 
     def faces_found(self, found: Sequence[FaceFound]) -> None:
-        self.faces = tuple(Face(f.number, f.box) for f in found)
+        self.faces = tuple(face_of(f) for f in found)
         if not self.faces:
-            self.failed(_no_face())
+            self.failed(NO_FACE)
             return
         numbers = [f.number for f in self.faces]
-        self.choice = self.request.face if self.request.face in numbers else numbers[0]
+        first = next((f.number for f in self.faces if not f.drawback), numbers[0])
+        self.chosen = (self.request.face if self.request.face in numbers else first,)
         self.tell(Topic.FACES)
         self._enter(Stage.READY if self.complete else Stage.INVERTING)
 
     def choose(self, number: int) -> None:
-        """Pick a face, or `ALL_FACES`. Back to INVERTING when it has not been inverted yet."""
-        if number == self.choice or self.stage in (Stage.OPENING, Stage.LOOKING):
+        """Pick one face, or `ALL_FACES`."""
+        numbers = tuple(f.number for f in self.faces)
+        self.pick(numbers if number == ALL_FACES else (number,))
+
+    def pick(self, numbers: tuple[int, ...]) -> None:
+        """Pick these faces. Back to INVERTING when one has not been inverted yet."""
+        known = {f.number for f in self.faces}
+        if numbers == self.chosen or not known.issuperset(numbers) or not numbers:
             return
-        if number != ALL_FACES and number not in {f.number for f in self.faces}:
+        if self.stage in (Stage.OPENING, Stage.LOOKING):
             return
-        self.choice = number
+        self.chosen = numbers
         self.tell(Topic.FACES)
         self._enter(Stage.READY if self.complete else Stage.INVERTING)
 
@@ -202,7 +225,7 @@ class DialogState(ABC):
             if self.complete:
                 self._enter(Stage.READY)
             else:
-                self.failed(_no_face())
+                self.failed(NO_FACE)
 
     def progress(self, message: str, fraction: float | None = None, seconds_left: float | None = None) -> None:
         """Something is under way; the first call starts the clock."""
@@ -224,7 +247,6 @@ class DialogState(ABC):
         self._leave_to(Stage.BROKEN)
 
     def stopped(self) -> None:
-        """The person stopped what was under way."""
         self._leave_to(Stage.STOPPED)
 
     def retry(self) -> None:
@@ -253,6 +275,11 @@ class DialogState(ABC):
         self.peeking = peeking
         self.tell(Topic.VIEW)
 
+    def split_at(self, part: float) -> None:
+        """Left of here, the original."""
+        self.split = min(1.0, max(0.0, part))
+        self.tell(Topic.VIEW)
+
     def toggle_overlay(self) -> None:
         self.overlay = not self.overlay
         self.tell(Topic.VIEW)
@@ -270,11 +297,3 @@ class DialogState(ABC):
             self.left = self.stage
         self.stage = Stage.READY if self.complete else stage
         self.tell(Topic.STAGE)
-
-
-def _no_face() -> Problem:
-    return Problem(
-        "no_face",
-        "No face was found in this layer.",
-        "Use a layer that shows a face from the front or a little from the side, at least 12 pixels wide.",
-    )

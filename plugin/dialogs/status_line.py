@@ -6,6 +6,7 @@ from PyQt5.QtCore import QSize, QTimer, pyqtSignal
 from PyQt5.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QWidget
 
 from plugin.dialogs.bars import button
+from plugin.dialogs.models_state import ModelsState
 from plugin.dialogs.state import DialogState, Stage, Task, Topic
 
 SAY_AFTER = 0.3  # seconds: what is quicker needs no words
@@ -18,7 +19,7 @@ class StatusLine(QWidget):
 
     stop = pyqtSignal()
 
-    def __init__(self, state: DialogState) -> None:
+    def __init__(self, state: DialogState | ModelsState) -> None:
         super().__init__()
         self._state = state
         row = QHBoxLayout(self)

@@ -30,6 +30,8 @@ QPushButton#chip { border-radius: 12px; padding: 3px 10px; }
 QPushButton#chip:checked { background: $accent; border-color: $accent; color: $on_accent; }
 QPushButton#chip:checked:focus { border-color: $text; }
 
+QPushButton#chip[doubtful="true"] { border-style: dashed; border-color: $faint; }
+
 QPushButton#segment { border-radius: 0; border-left-width: 0; padding: 4px 14px; }
 QPushButton#segment[place="first"] { border-left-width: 1px; border-top-left-radius: 5px;
     border-bottom-left-radius: 5px; }
@@ -43,6 +45,14 @@ QPushButton#quiet, QToolButton#quiet { background: transparent; border: 1px soli
 QPushButton#quiet:hover, QToolButton#quiet:hover { background: $hover; }
 QPushButton#quiet:focus, QToolButton#quiet:focus { border-color: $accent; }
 
+QPushButton#quiet:checked { background: $hover; border-color: $accent; }
+QPushButton#quiet::menu-indicator { width: 0; }
+QMenu { background: $field; color: $text; border: 1px solid $line; padding: 4px; }
+QMenu::item { padding: 5px 18px; border-radius: 4px; }
+QMenu::item:selected { background: $accent; color: $on_accent; }
+QMenu::item:disabled { color: $dim; }
+QMenu::separator { height: 1px; background: $line; margin: 4px 6px; }
+
 QPushButton#header { background: transparent; border: 1px solid transparent; border-radius: 4px;
     text-align: left; font-weight: 600; padding: 5px 4px; }
 QPushButton#header:hover { background: $hover; }
@@ -51,6 +61,19 @@ QPushButton#header:focus { border-color: $accent; }
 QLineEdit { background: $field; border: 1px solid $line; border-radius: 5px; padding: 5px 8px;
     selection-background-color: $accent; selection-color: $on_accent; }
 QLineEdit:focus { border-color: $accent; }
+QLineEdit#figure { background: transparent; border-color: transparent; padding: 1px 3px; }
+QLineEdit#figure[resting="true"] { color: $dim; }
+QLineEdit#figure:hover { border-color: $line; }
+QLineEdit#figure:focus { background: $field; border-color: $accent; }
+QLineEdit#figure[wrong="true"] { border-color: $warning; color: $warning; }
+QLineEdit#figure:disabled { color: $faint; }
+
+QListWidget { background: $field; border: 1px solid $line; border-radius: 6px; outline: none; }
+QListWidget::item { border: none; padding: 6px 8px; }
+QListWidget::item:selected { background: $accent; color: $on_accent; }
+QListWidget::item:disabled { color: $dim; }
+QCheckBox { spacing: 8px; }
+QCheckBox:focus { color: $accent; }
 
 QProgressBar { background: $line; border: none; border-radius: 2px; max-height: 4px; min-height: 4px; }
 QProgressBar::chunk { background: $accent; border-radius: 2px; }

@@ -3,32 +3,30 @@
 
 from __future__ import annotations
 
-from PyQt5.QtCore import QSettings, QSize, Qt, QTimer, pyqtSignal
-from PyQt5.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShowEvent
+from PyQt5.QtCore import QSettings, QSize, QTimer, pyqtSignal
+from PyQt5.QtGui import QCloseEvent, QResizeEvent, QShowEvent
 from PyQt5.QtWidgets import (
     QApplication,
     QFrame,
     QHBoxLayout,
-    QLabel,
-    QShortcut,
     QVBoxLayout,
     QWidget,
 )
 
-from plugin.dialogs.bars import Choices, FaceChips, ZoomBar, button, view_choices
+from plugin.dialogs.bars import Choices, FaceChips, ZoomBar, add_shortcuts, button, small_print, view_choices
+from plugin.dialogs.faces import with_hair
 from plugin.dialogs.palette import Tones
 from plugin.dialogs.peek_key import PeekKey
 from plugin.dialogs.picture_view import PictureView
 from plugin.dialogs.problem_card import ProblemCard
-from plugin.dialogs.pyramid import Pyramid
 from plugin.dialogs.session import GOODBYE_SECONDS, Session
+from plugin.dialogs.split_handle import HALF
 from plugin.dialogs.state import DialogState, Stage, Topic, View
 from plugin.dialogs.status_line import StatusLine
 
 PANEL_LETTERS = 48  # width of the panel in average letters
 PANEL_PART = 0.42  # of the window, at most
 PANEL_LEAST = 250
-SMALLER = 0.9  # the model's notice, of the font's size
 SIZE = (1240, 800)
 PART_OF_SCREEN = 0.9  # and no more than this
 EDGE = 12
@@ -54,7 +52,7 @@ class DialogWindow(QWidget):
         self.zoom = ZoomBar(self.picture, tones)
         self.status = StatusLine(state)
         self.problem = ProblemCard()
-        self.notice = QLabel()
+        self.notice = small_print()
         self.cancel = button("Cancel", "", "Close without a change (Esc)")
         self.apply = button("Apply", "primary", "Make the layer in GIMP (Ctrl+Enter)")
         self.panel = QWidget()
@@ -109,12 +107,6 @@ class DialogWindow(QWidget):
         self.body.setContentsMargins(0, 0, 0, 0)
         self.body.setSpacing(10)
         self.panel_column.addWidget(body, 1)
-        small = self.notice.font()
-        small.setPointSizeF(small.pointSizeF() * SMALLER)
-        self.notice.setFont(small)
-        self.notice.setObjectName("dim")
-        self.notice.setWordWrap(True)
-        self.notice.setTextFormat(Qt.TextFormat.PlainText)
         self.notice.hide()
 
     def _make_bottom(self) -> QHBoxLayout:
@@ -139,10 +131,12 @@ class DialogWindow(QWidget):
             self.told(topic)
 
     def _connect(self) -> None:
-        self.session.photograph.connect(self._show_photograph)
+        self.session.photograph.connect(self.picture.set_photograph)
         self.session.answered.connect(self._go)
         self.chips.picked.connect(self._pick)
+        self.chips.picked_too.connect(self.pick_too)
         self.picture.face_clicked.connect(self._click)
+        self.picture.split_moved.connect(self.state.split_at)
         self.views.picked.connect(self.state.look_at)
         self.status.stop.connect(self.session.stop)
         self.problem.mended.connect(self.mend)
@@ -150,32 +144,30 @@ class DialogWindow(QWidget):
         self.apply.clicked.connect(self.accept)
 
     def _add_keys(self) -> None:
-        for keys, does in {
+        shortcuts = {
             "Ctrl+Return": self.accept,
             "Ctrl+Enter": self.accept,
             "Esc": self.escape,
             "M": self.state.toggle_overlay,
+            "S": self._toggle_split,
             "Z": self.picture.toggle_zoom,
             "Ctrl+0": self.picture.fit,
             "Ctrl+1": self.picture.full_size,
             "+": lambda: self.picture.step_zoom(1),
             "=": lambda: self.picture.step_zoom(1),
             "-": lambda: self.picture.step_zoom(-1),
-        }.items():
-            shortcut = QShortcut(QKeySequence(keys), self)
-            shortcut.setAutoRepeat("Ctrl" not in keys and keys in "+=-")
-            shortcut.activated.connect(does)
+        }
+        add_shortcuts(self, shortcuts, repeated="+=-")
 
     # --- showing ------------------------------------------------------------------------------------------
 
     def told(self, topic: Topic) -> None:
         state = self.state
         if topic is Topic.FACES:
-            many = len(state.faces) > 1
-            self.chips.show_faces([f.number for f in state.faces] if many else [], state.choice)
+            self.chips.show_faces(state.faces, state.chosen)
             self.picture.faces, self.picture.chosen = state.faces, state.chosen
             self._look_at_choice()
-        if topic in (Topic.FACES, Topic.LAYERS):
+        if topic in (Topic.FACES, Topic.LAYERS, Topic.MASK):
             self.picture.scene.show_faces(state.shown)
         if topic is Topic.VIEW:
             self._show_view()
@@ -187,14 +179,13 @@ class DialogWindow(QWidget):
             self.apply.setEnabled(state.can_apply and not self._leaving)
         if topic in (Topic.STAGE, Topic.DIRECTIONS):
             self._show_stage()
-        self.picture.update()
-
-    def _show_photograph(self, photograph: Pyramid) -> None:
-        self.picture.set_photograph(photograph)
+        if topic in (Topic.FACES, Topic.LAYERS, Topic.MASK, Topic.VIEW, Topic.STAGE):
+            self.picture.refresh()
 
     def _show_view(self) -> None:
         state = self.state
         self.picture.view, self.picture.overlay = state.shown_view, state.overlay
+        self.picture.split = state.split
         self.views.show_choice(state.shown_view)
         red = bool(state.shown) and (
             state.shown_view is View.MASK or (state.overlay and state.shown_view is not View.GENERATED)
@@ -222,7 +213,7 @@ class DialogWindow(QWidget):
     def _look_at_choice(self) -> None:
         faces = [f for f in self.state.faces if f.number in self.state.chosen]
         if len(faces) == 1 and len(self.state.faces) == 1:
-            self.picture.approach(_wide(faces[0].box))
+            self.picture.approach(with_hair(faces[0].box))
 
     # --- the hand -----------------------------------------------------------------------------------------
 
@@ -231,14 +222,24 @@ class DialogWindow(QWidget):
         self.session.choose(number)
         boxes = [f.box for f in self.state.faces if f.number == number]
         if boxes:
-            self.picture.go_to(_wide(boxes[0]))
+            self.picture.go_to(with_hair(boxes[0]))
         else:
             self.picture.fit()
 
-    def _click(self, number: int) -> None:
+    def _click(self, number: int, more: bool) -> None:
         """A face in the picture: work on it; the picture stays where it is."""
-        if len(self.state.faces) > 1:
+        if len(self.state.faces) > 1 and more:
+            self.pick_too(number)
+        elif len(self.state.faces) > 1:
             self.session.choose(number)
+
+    def pick_too(self, number: int) -> None:
+        """This face as well, where a dialog works on several; else only this one."""
+        self.session.choose(number)
+
+    def _toggle_split(self) -> None:
+        """S: the line in the middle, or no line."""
+        self.state.split_at(0.0 if self.state.split else HALF)
 
     def accept(self) -> None:
         if self.state.can_apply and not self._leaving:
@@ -293,9 +294,3 @@ class DialogWindow(QWidget):
         room = screen.availableSize() * PART_OF_SCREEN if screen else QSize(*SIZE)
         last = self.settings.value("size")
         self.resize((last if isinstance(last, QSize) else QSize(*SIZE)).boundedTo(room))
-
-
-def _wide(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
-    """A face with its hair and neck: a detector's box ends at the brow and the chin."""
-    x, y, width, height = box
-    return x - width / 2, y - height / 2, 2 * width, 2 * height

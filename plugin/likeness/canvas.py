@@ -108,7 +108,7 @@ def obstacle(source: Source) -> str:
 def add_faces(source: Source, faces: list[Face], model: str) -> list[Gimp.Layer]:
     """Lay a layer for each face above the source, the first topmost, in one undo step. In an indexed image,
     which takes no such layer, that step begins with the conversion to RGB."""
-    with _one_step(source.image):
+    with one_step(source.image):
         _leave_palette(source.image)
         known = mark(source.image) or parasite.new_mark()
         layers = _prepared(source, faces, model, known)
@@ -120,7 +120,7 @@ def add_faces(source: Source, faces: list[Face], model: str) -> list[Gimp.Layer]
 
 def add_filling(source: Source, filling: Filling) -> Gimp.Layer:
     """Lay what fills a region above the source, its layer mask the region, in one undo step as `add_faces`."""
-    with _one_step(source.image):
+    with one_step(source.image):
         _leave_palette(source.image)
         layer = compositing.new_layer(source.layer, "Likeness: restored", filling.rect)
         try:
@@ -148,7 +148,7 @@ def replace_face(source: Source, target: Gimp.Layer, face: Face, model: str) -> 
             f"The pixels of “{target.get_name()}” are locked. Unlock them in the Layers dialog first."
         )
     image = source.image
-    with _one_step(image):
+    with one_step(image):
         _leave_palette(image)
         known = mark(image) or parasite.new_mark()
         layer = target.copy()
@@ -268,7 +268,7 @@ def _insert(image: Gimp.Image, places: list[tuple]) -> None:
 
 
 @contextmanager
-def _one_step(image: Gimp.Image) -> Iterator[None]:
+def one_step(image: Gimp.Image) -> Iterator[None]:
     image.undo_group_start()
     try:
         yield

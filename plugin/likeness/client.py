@@ -108,6 +108,11 @@ class Client:
         headers = {"Content-Type": "application/octet-stream"}
         return self._json("POST", "/v1/inversions", data, headers, timeout=WORKER_SECONDS)
 
+    def forget(self, identity: str | None) -> Json:
+        """Remove an inversion from the engine's cache (None: all), and pictures. Returns `Forgotten`."""
+        one = f"/{quote(identity, safe='')}" if identity else ""
+        return self._json("DELETE", f"/v1/inversions{one}")
+
     def cancel(self, job: str) -> None:
         """Cancel a job by its id; one that has ended stays as it is."""
         self._call("DELETE", f"/v1/jobs/{quote(job, safe='')}")
@@ -120,13 +125,32 @@ class Client:
         """What the person decided in a dialog: a `DialogAnswer`."""
         self._call("POST", f"/v1/jobs/{quote(job, safe='')}/answer", *_encoded(answer))
 
+    def models(self, request: Json, on_event: Callable[[Json], None]) -> Json:
+        """Have models listed, imported, downloaded, changed: `engine/service/models.py`. As `run`."""
+        return self._run("/v1/models", request, on_event)
+
+    def models_dialog(self, environment: dict[str, str], on_event: Callable[[Json], None]) -> None:
+        """Open the models' window on the desktop that `environment` describes, until it is closed. As `run`."""
+        self._run("/v1/models/dialog", {"environment": environment}, on_event)
+
     def run(self, request: Json, on_event: Callable[[Json], None]) -> Json:
         """Run a job and return its result; `on_event` gets every event as it comes, in the calling thread.
 
         Whatever `on_event` raises ends the job and passes on. Raises `EngineProblem` when the job failed, and
         `JobCancelled` when it was cancelled, also by `hang_up` from another thread.
         """
-        with contextlib.closing(self._events(request)) as events:
+        return self._run("/v1/jobs", request, on_event)
+
+    def hang_up(self) -> None:
+        """Cancel whatever `run` or `models` is waiting for, from another thread, by closing its connection."""
+        with self._lock:
+            for connection in self._streams:
+                connection.hang_up()
+
+    # --- the way there ------------------------------------------------------------------------------------
+
+    def _run(self, path: str, request: Json, on_event: Callable[[Json], None]) -> Json:
+        with contextlib.closing(self._events(path, request)) as events:
             for event in events:
                 on_event(event)
                 if event["event"] == "done":
@@ -137,21 +161,13 @@ class Client:
                     break
         raise JobCancelled
 
-    def hang_up(self) -> None:
-        """Cancel whatever `run` is waiting for, from another thread, by closing its connection."""
-        with self._lock:
-            for connection in self._streams:
-                connection.hang_up()
-
-    # --- the way there ------------------------------------------------------------------------------------
-
-    def _events(self, request: Json) -> Generator[Json, None, None]:
+    def _events(self, path: str, request: Json) -> Generator[Json, None, None]:
         """The events of a job, to its end. Closing the generator hangs up."""
         connection = Connection(self._socket_path, CALL_SECONDS)
         with self._lock:
             self._streams.add(connection)
         try:
-            with self._request(connection, "POST", "/v1/jobs", *_encoded(request)) as response:
+            with self._request(connection, "POST", path, *_encoded(request)) as response:
                 if response.status != 200:
                     raise _refusal(response.read())
                 connection.wait_without_end()
@@ -230,4 +246,6 @@ def _problem(error: Json) -> EngineProblem:
 def _lost(error: Exception) -> EngineProblem:
     if isinstance(error, ConnectionRefusedError | FileNotFoundError):
         return EngineProblem("engine_unavailable", "No engine is running.")
-    return EngineProblem("engine_unavailable", f"The engine does not answer ({error}).", "Try again.")
+    return EngineProblem(
+        "engine_unavailable", f"The engine does not answer ({error}).", "Try again: it is started anew."
+    )

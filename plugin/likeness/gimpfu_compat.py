@@ -20,7 +20,7 @@
     main()
 
 Parameters are (type, name, text, default) and for numbers a fifth entry (minimum, maximum); a result is (type,
-name, text). As in `gimpfu`, a procedure begins with PF_IMAGE and PF_DRAWABLE or PF_DRAWABLES.
+name, text). As in `gimpfu`, a procedure begins with PF_IMAGE and PF_DRAWABLE or PF_DRAWABLES; without, it needs no image.
 
     PF_INT, PF_INT8, PF_INT16, PF_INT32    an integer argument
     PF_FLOAT, PF_SPINNER, PF_SLIDER        a double argument
@@ -100,13 +100,13 @@ class Declaration:
 
     @property
     def drawables(self) -> str:
-        """PF_DRAWABLE or PF_DRAWABLES: how the function takes what is selected."""
-        return self.params[1][0]
+        """PF_DRAWABLE or PF_DRAWABLES: how the function takes what is selected; "" where it takes no image."""
+        return self.params[1][0] if self.params[:1] and self.params[0][0] == PF_IMAGE else ""
 
     @property
     def arguments(self) -> list[tuple]:
         """The parameters after the image and the drawables."""
-        return self.params[2:]
+        return self.params[2:] if self.drawables else self.params
 
 
 _declared: dict[str, Declaration] = {}
@@ -129,9 +129,9 @@ def register(
 ) -> None:
     """Declare a procedure (see the module's text). Raises `ValueError` on a declaration that cannot be kept."""
     kinds = [param[0] for param in params]
-    if kinds[:1] != [PF_IMAGE] or kinds[1:2] not in ([PF_DRAWABLE], [PF_DRAWABLES]):
-        raise ValueError(f"{name}: the parameters must begin with PF_IMAGE and PF_DRAWABLE or PF_DRAWABLES")
-    for kind in kinds[2:]:
+    if kinds[:1] == [PF_IMAGE] and kinds[1:2] not in ([PF_DRAWABLE], [PF_DRAWABLES]):
+        raise ValueError(f"{name}: after PF_IMAGE comes PF_DRAWABLE or PF_DRAWABLES")
+    for kind in kinds[2:] if kinds[:1] == [PF_IMAGE] else kinds:
         if kind not in (PF_INT, PF_FLOAT, PF_STRING, PF_BOOL):
             raise ValueError(f"{name}: {kind!r} is not covered as a parameter")
     for result in results:
@@ -159,9 +159,7 @@ class _DeclaredPlugIn(Gimp.PlugIn):
         declared = _declared[name]
         procedure = Gimp.ImageProcedure.new(self, name, Gimp.PDBProcType.PLUGIN, _run, declared)
         procedure.set_image_types(declared.imagetypes)
-        one = Gimp.ProcedureSensitivityMask.DRAWABLE
-        many = one | Gimp.ProcedureSensitivityMask.DRAWABLES
-        procedure.set_sensitivity_mask(one if declared.drawables == PF_DRAWABLE else many)
+        procedure.set_sensitivity_mask(_sensitivity(declared))
         procedure.set_documentation(declared.blurb, declared.help, name)
         procedure.set_attribution(declared.author, declared.copyright, declared.date)
         procedure.set_menu_label(declared.label)
@@ -171,6 +169,11 @@ class _DeclaredPlugIn(Gimp.PlugIn):
         for result in declared.results:
             _add_result(procedure, *result)
         return procedure
+
+
+def _sensitivity(declared):
+    mask = Gimp.ProcedureSensitivityMask
+    return {"": mask.ALWAYS, PF_DRAWABLE: mask.DRAWABLE}.get(declared.drawables, mask.DRAWABLE | mask.DRAWABLES)
 
 
 def _add_argument(procedure, kind, name, text, default, limits=None):
@@ -241,10 +244,11 @@ def _call(procedure, run_mode, image, drawables, config, declared):
     interactive = run_mode == Gimp.RunMode.INTERACTIVE
     if interactive and declared.interactive is None and declared.arguments:
         _ask(procedure, config, declared)
-    values = [config.get_property(param[1]) for param in declared.arguments]
+    values = [image, drawables] if declared.drawables else []
+    values += [config.get_property(param[1]) for param in declared.arguments]
     if not interactive or declared.interactive is None:
-        return declared.function(image, drawables, *values)
-    results, remembered = declared.interactive(image, drawables, *values)
+        return declared.function(*values)
+    results, remembered = declared.interactive(*values)
     for name, value in remembered.items():
         config.set_property(name, value)
     return results

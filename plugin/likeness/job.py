@@ -113,6 +113,19 @@ class Work:
         )
 
 
+class ModelsWork:
+    """What *Models…* wants of the engine: its window, until that is closed. See `Work`."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self._folder = folder
+        self._environment = environment
+
+    def run(self, report: Report) -> None:
+        """As `Work.run`."""
+        _, client = _engine(self._folder, report)
+        client.models_dialog(self._environment, lambda event: _tell(event, report))
+
+
 class RestoreWork:
     """What *Restore Face…* wants of the engine: a picture's `region` (Y u8, as large) filled. See `Work`."""
 

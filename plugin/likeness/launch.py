@@ -76,7 +76,11 @@ def ensure_engine(
         for folder in (home_root, home_root / "run", home_root / "logs"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise EngineProblem("engine_unavailable", f"The engine's folder cannot be made: {error}.") from error
+        raise EngineProblem(
+            "engine_unavailable",
+            f"The engine's folder cannot be made: {error}.",
+            "Set LIKENESS_HOME to a folder that you can write.",
+        ) from error
     with _start_lock(home_root / "run" / "start.lock", deadline, on_wait):
         return _running(home_root) or _start(home_root, command, deadline, on_wait)
 

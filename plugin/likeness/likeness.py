@@ -25,8 +25,10 @@ def load_package(folder: Path) -> None:
 
 if __name__ == "__main__":
     load_package(FOLDER)
-    from likeness import gimpfu_compat, procedures, restoring
+    from likeness import forgetting, gimpfu_compat, models, procedures, restoring
 
     procedures.declare()
     restoring.declare()
+    models.declare()
+    forgetting.declare()
     gimpfu_compat.main()

@@ -91,7 +91,7 @@ def _in_dialog(window, image, layer, choice, edits, note):
         "kind": "dialog",
         "window": window,
         "title": canvas.title(image, layer),
-        "environment": _desktop(),
+        "environment": desktop(),
         "edits": edits,
         **choice,
     }
@@ -191,7 +191,8 @@ def _remembered(window: str, answer: Answer) -> dict[str, Any]:
     return remembered
 
 
-def _desktop() -> dict[str, str]:
+def desktop() -> dict[str, str]:
+    """What a window needs of our environment."""
     found = {
         name: value for name, value in os.environ.items() if DESKTOP.fullmatch(name) and len(value) <= 4096
     }

@@ -25,7 +25,6 @@ from engine.training.attributes import ATTRIBUTES
 from engine.training.directions import (
     DEFINITIONS,
     SHAPES,
-    directions_toml,
     fit_shape,
     make_directions,
     parameter_step,
@@ -36,7 +35,7 @@ from engine.training.parallel import Team
 from engine.training.recipe import read_recipe
 from engine.training.renders import Renders, read_renders
 from engine.training.trained import Trained, load_trained
-from engine.weights.directions import read_directions
+from engine.weights.directions import directions_toml, read_directions
 from engine.weights.features import load_face_reader
 from models.faces import head_data, parameters
 

@@ -5,11 +5,9 @@ The pictures that this leaves in build/screenshots are meant to be looked at.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,33 +20,9 @@ pytestmark = pytest.mark.gimp
 
 EDIT_DIALOG, INVERT_DIALOG = "^Edit Face", "^Invert Face"
 NAMES = "[one.get_name() for one in image.get_layers()]"
+REMEMBERED = "[[name for name in names if name.startswith('likeness-')] for names in parasites(image)]"
 SELECT = "image.set_selected_layers([image.get_layers()[0]])"
 STATE = "[(one['name'], one['mask'], one['pixels'], one['note'] and one['note']['edits']) for one in whole(image)['layers']]"
-
-
-@pytest.fixture(scope="module")
-def shared_gimp(desk: Desk, screen: Screen) -> Iterator[list[WindowGimp]]:
-    """One GIMP for all tests; the list is empty until somebody needs it, and after it was killed."""
-    running: list[WindowGimp] = []
-    yield running
-    for gimp in running:
-        gimp.close()
-
-
-@pytest.fixture
-def gimp(desk: Desk, screen: Screen, shared_gimp: list[WindowGimp]) -> Iterator[WindowGimp]:
-    if shared_gimp and shared_gimp[0].process.poll() is not None:
-        shared_gimp.pop().close()
-    if not shared_gimp:
-        shared_gimp.append(WindowGimp(desk, screen))
-    yield shared_gimp[0]
-    for pid in desk.dialogs():
-        os.kill(pid, signal.SIGKILL)
-    until(lambda: not desk.dialogs() and not desk.plugins(), 10)
-    if shared_gimp[0].process.poll() is None and not shared_gimp[0].answers():  # the next test gets a fresh one
-        with contextlib.suppress(AssertionError):
-            screen.shoot("gimp-stuck")
-        shared_gimp.pop().close()
 
 
 def dialog_ready(desk: Desk, screen: Screen, title: str) -> str:
@@ -136,9 +110,25 @@ def test_an_edit_is_taken_up_again_and_undone_in_one_step(desk: Desk, screen: Sc
     assert gimp.ask(STATE) == before
 
 
+def test_forgetting_from_the_menu_is_undone_in_one_step(desk: Desk, screen: Screen, gimp: WindowGimp) -> None:
+    gimp.open("astronaut.png")
+    gimp.ask("from forgetting import parasites, remember; remember(image, 'likeness-image', b'0' * 32)")
+    gimp.ask("[remember(one, 'likeness-inversion') for one in image.get_layers()]; None")
+    before = gimp.ask(REMEMBERED)
+    assert before == [["likeness-image"], ["likeness-inversion"]]
+    gimp.choose("Down")  # after Edit
+    screen.shoot("gimp-9-forget")
+    screen.keys("Return")
+    assert until(lambda: not any(gimp.ask(REMEMBERED)), 30)
+    assert until(lambda: not desk.plugins(), 30)
+    screen.activate(gimp.main)
+    screen.keys("ctrl+z", pause=1)
+    assert gimp.ask(REMEMBERED) == before
+
+
 def test_invert_from_the_menu_and_repeat(desk: Desk, screen: Screen, gimp: WindowGimp) -> None:
     gimp.open("grace_hopper.jpg")
-    gimp.choose("Down", "Return")
+    gimp.choose("Down", "Down", "Return")  # Edit, Forget, Invert
     dialog_ready(desk, screen, INVERT_DIALOG)
     screen.shoot("gimp-7-invert-dialog")
     screen.keys("ctrl+Return")

@@ -15,7 +15,7 @@ from tests.photo.pictures import PIXELS, RNG, SRGB, png
 
 class TestKinds:
     @pytest.mark.parametrize("mode", ["L", "LA", "1", "P", "RGBA", "RGB"])
-    def test_layouts_of_pixels(self, tmp_path: Path, mode: str) -> None:
+    def test_f22_layouts_of_pixels(self, tmp_path: Path, mode: str) -> None:
         rgba = Image.fromarray(RNG.integers(0, 256, (20, 30, 4), np.uint8))
         source = rgba.convert(mode)
         source.save(tmp_path / "a.png")
@@ -56,7 +56,7 @@ class TestKinds:
         assert abs(pixels[:4] - [10, 20, 30]).max() < 6
 
     @pytest.mark.parametrize("suffix", [".png", ".tif"])
-    def test_sixteen_bits_of_grey(self, tmp_path: Path, suffix: str) -> None:
+    def test_f22_sixteen_bits_of_grey(self, tmp_path: Path, suffix: str) -> None:
         deep = RNG.integers(0, 65536, (20, 30), np.uint16)
         Image.fromarray(deep).save(tmp_path / f"a{suffix}")
         photo = load_photo(tmp_path / f"a{suffix}")
@@ -70,7 +70,7 @@ class TestKinds:
         np.testing.assert_array_equal(again[5:], deep[5:])
         np.testing.assert_array_equal(again[:5], edited[:5, :, 0].astype(np.uint16) * 257)
 
-    def test_sixteen_bits_of_colour(self, tmp_path: Path) -> None:
+    def test_f22_sixteen_bits_of_colour(self, tmp_path: Path) -> None:
         deep = RNG.integers(0, 65536, (4, 5, 3), np.uint16)
         rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in deep)
         (tmp_path / "a.png").write_bytes(png(5, 4, 16, 2, rows))
@@ -79,7 +79,7 @@ class TestKinds:
         assert any("16 bits" in note for note in photo.notes)
 
     @pytest.mark.parametrize("profile", [None, SRGB, b"broken" * 40])
-    def test_cmyk_jpeg(self, tmp_path: Path, profile: bytes | None) -> None:
+    def test_f22_cmyk_jpeg(self, tmp_path: Path, profile: bytes | None) -> None:
         cmyk = Image.fromarray(np.full((16, 16, 3), (200, 60, 40), np.uint8)).convert("CMYK")
         cmyk.save(tmp_path / "a.jpg", quality=95, icc_profile=profile)
         photo = load_photo(tmp_path / "a.jpg")
@@ -95,7 +95,7 @@ class TestKinds:
         assert np.ptp(pixels[0, 0]) < 6  # grey
         assert 170 < pixels.mean() < 220
 
-    def test_float_tiff(self, tmp_path: Path) -> None:
+    def test_f22_float_tiff(self, tmp_path: Path) -> None:
         values = RNG.random((12, 14), np.float32)
         Image.fromarray(values).save(tmp_path / "a.tif")
         np.testing.assert_array_equal(load_photo(tmp_path / "a.tif").pixels[..., 2], np.rint(values * 255))
@@ -107,7 +107,7 @@ class TestKinds:
             load_photo(tmp_path / "c.tif")
 
     @pytest.mark.parametrize("size", [(1, 1), (1, 20000), (20000, 1)])
-    def test_odd_sizes(self, tmp_path: Path, size: tuple[int, int]) -> None:
+    def test_f22_odd_sizes(self, tmp_path: Path, size: tuple[int, int]) -> None:
         Image.new("RGB", size, (1, 2, 3)).save(tmp_path / "a.png")
         photo = load_photo(tmp_path / "a.png")
         save_photo(photo, photo.pixels, tmp_path / "b.jpg")

@@ -20,14 +20,14 @@ from tests.photo.pictures import PIXELS, RNG, SRGB, exif_with, png, tags_of
 
 class TestRefusals:
     @pytest.mark.parametrize("size", [(65535, 65535), (20000, 12000), (14143, 14143)])
-    def test_giants_are_refused_from_the_header(self, tmp_path: Path, size: tuple[int, int]) -> None:
+    def test_f21_giants_are_refused_from_the_header(self, tmp_path: Path, size: tuple[int, int]) -> None:
         (tmp_path / "giant.png").write_bytes(png(*size, 8, 2, b""))
         with pytest.raises(PhotoTooLarge, match="200 million"):
             load_photo(tmp_path / "giant.png")
 
     @pytest.mark.parametrize("kept", [0.001, 0.01, 0.3, 0.9])
     @pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp", ".bmp", ".gif"])
-    def test_cut_short(self, tmp_path: Path, suffix: str, kept: float) -> None:
+    def test_f22_cut_short(self, tmp_path: Path, suffix: str, kept: float) -> None:
         noise = RNG.integers(0, 256, (120, 160, 3), np.uint8)
         Image.fromarray(noise).save(tmp_path / f"whole{suffix}")
         data = (tmp_path / f"whole{suffix}").read_bytes()
@@ -68,14 +68,14 @@ class TestRefusals:
 
 class TestNames:
     @pytest.mark.parametrize("name", ["with spaces.png", "Gesicht ä 顔.png", "n" * 250 + ".png", "-x.png"])
-    def test_names(self, tmp_path: Path, name: str) -> None:
+    def test_f24_names(self, tmp_path: Path, name: str) -> None:
         Image.fromarray(PIXELS).save(tmp_path / name)
         photo = load_photo(tmp_path / name)
         save_photo(photo, PIXELS[:, ::-1], tmp_path / name)
         np.testing.assert_array_equal(load_photo(str(tmp_path / name)).pixels, PIXELS[:, ::-1])
 
     @pytest.mark.skipif(sys.platform != "linux", reason="file names are bytes on Linux only")
-    def test_bytes_that_are_no_utf8(self, tmp_path: Path) -> None:
+    def test_f24_bytes_that_are_no_utf8(self, tmp_path: Path) -> None:
         path = tmp_path / os.fsdecode(b"caf\xe9 \xff.png")
         Image.fromarray(PIXELS).save(path)
         photo = load_photo(path)

@@ -6,7 +6,6 @@ another. Jobs wait at a `gate` when a test closes it, and notice hanging up ther
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from collections.abc import Callable
@@ -16,7 +15,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFilter
 
+from engine.spool import picture_id
 from plugin.likeness.client import EngineProblem, JobCancelled
+from tests.plugin.fake_shelf import FakeShelf
 
 Json = dict[str, Any]
 Box = tuple[float, float, float, float]
@@ -53,10 +54,14 @@ class FakeEngine:
     pixels: np.ndarray
     pixel_format: str = "RGB u8"
     boxes: list[Box] = field(default_factory=lambda: [(180.0, 70.0, 92.0, 118.0)])
+    points: dict[int, list[tuple[float, float]]] = field(default_factory=dict)  # of faces, by number
     directions: list[Json] = field(default_factory=lambda: list(DIRECTIONS))
     steps: int = 3
     step_seconds: float = 0.0
+    warning: str = ""
+    strength_factor: float = 1.0
     problems: dict[str, EngineProblem] = field(default_factory=dict)  # by kind of job, or name of a call
+    shelf: FakeShelf = field(default_factory=FakeShelf)  # the models
 
     def __post_init__(self) -> None:
         self.pictures: dict[str, tuple[str, np.ndarray]] = {}
@@ -73,10 +78,10 @@ class FakeEngine:
         return FakeClient(self)
 
     def add(self, pixels: np.ndarray, pixel_format: str) -> Json:
-        identity = hashlib.sha256(pixel_format.encode() + pixels.tobytes() + repr(pixels.shape).encode())
-        self.pictures[identity.hexdigest()] = (pixel_format, pixels)
         height, width = pixels.shape[:2]
-        return {"id": identity.hexdigest(), "width": width, "height": height, "format": pixel_format}
+        identity = picture_id(width, height, pixel_format, pixels.tobytes())
+        self.pictures[identity] = (pixel_format, pixels)
+        return {"id": identity, "width": width, "height": height, "format": pixel_format}
 
     def complain(self, about: str) -> None:
         if about in self.problems:
@@ -110,6 +115,11 @@ class FakeClient:
         self.engine.complain("answer")
         self.engine.answers.append((job, answer))
 
+    def send_picture(self, width: int, height: int, pixel_format: str, pixels: bytes, /) -> Json:
+        self.engine.complain("send_picture")
+        assert pixel_format == "Y u8"
+        return self.engine.add(np.frombuffer(pixels, np.uint8).reshape(height, width), pixel_format)
+
     def fetch_picture(self, identity: str, /) -> tuple[Json, bytes]:
         self.engine.complain("fetch_picture")
         pixel_format, pixels = self.engine.pictures[identity]
@@ -120,6 +130,18 @@ class FakeClient:
         hung_up = self._hung_up
         if hung_up is not None:
             hung_up.set()
+
+    def models(self, request: Json, on_event: Callable[[Json], None]) -> Json:
+        engine = self.engine
+        hung_up = self._hung_up = threading.Event()
+        engine.shelf.requests.append(request)
+        for step in range(engine.steps):
+            self._wait(request, hung_up)
+            message = f"Downloading {request['entry']} (382 MB)" if request["do"] == "download" else "Working"
+            on_event({"event": "progress", "fraction": (step + 0.5) / engine.steps, "message": message})
+        self._wait(request, hung_up)
+        engine.complain(request["do"])
+        return engine.shelf.answer(request, lambda pixels: engine.add(pixels, "RGB u8"))
 
     def run(self, request: Json, on_event: Callable[[Json], None]) -> Json:
         engine = self.engine
@@ -146,7 +168,16 @@ class FakeClient:
         numbers = [int(i, 16) for i in request.get("inversions", [])] or (
             [request["face"]] if request["face"] else range(1, len(engine.boxes) + 1)
         )
-        faces = [self._face(n, request.get("edits", {}), request.get("preview")) for n in numbers]
+        own = {edit["number"]: edit for edit in request.get("face_edits", {}).values()}
+        faces = [
+            self._face(
+                n,
+                own.get(n, request).get("edits", {}) if request["kind"] == "edit" else {},
+                request.get("preview"),
+                own.get(n, {}).get("layer_mask"),
+            )
+            for n in numbers
+        ]
         return {"kind": request["kind"], "model": "default", "faces": faces}
 
     def _wait(self, request: Json, hung_up: threading.Event) -> None:
@@ -160,9 +191,10 @@ class FakeClient:
             assert time.monotonic() < late, "the gate was never opened"
 
     def _found(self, number: int) -> Json:
-        return {"number": number, "box": self.engine.boxes[number - 1], "points": [], "score": 0.9}
+        points = self.engine.points.get(number, [])
+        return {"number": number, "box": self.engine.boxes[number - 1], "points": points, "score": 0.9}
 
-    def _face(self, number: int, edits: dict[str, float], preview: int | None) -> Json:
+    def _face(self, number: int, edits: dict[str, float], preview: int | None, layer_mask: str | None) -> Json:
         """An oval crop of the photograph, warmer with the sum of the edits, blurred where it is `generated`."""
         engine = self.engine
         height, width = engine.pixels.shape[:2]
@@ -182,6 +214,8 @@ class FakeClient:
         across, down = np.linspace(-1, 1, size[0]), np.linspace(-1, 1, size[1])
         oval = 4 - 5 * np.hypot(across[None] / 0.62, down[:, None] / 0.78)
         shows = (oval.clip(0, 1) * 255).astype(np.uint8)
+        if layer_mask is not None:
+            shows = np.asarray(Image.fromarray(engine.pictures[layer_mask][1]).resize(size))
         opaque = np.full((*shows.shape, 1), 255, np.uint8)
         return {
             "number": number,
@@ -196,4 +230,7 @@ class FakeClient:
             "invertibility_mask_area": 0.18,
             "from_cache": False,
             "edits": edits,
+            "identity_similarity": max(0.0, 1 - 0.06 * sum(abs(v) for v in edits.values())),
+            "strength_factor": engine.strength_factor,
+            "warning": engine.warning,
         }

@@ -13,18 +13,27 @@ from PyQt5.QtWidgets import QApplication, QWidget
 QTest: Any = QtTest.QTest  # PyQt5's stubs forget that its functions are static
 KEY = Qt.Key
 CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
-LEFT = Qt.MouseButton.LeftButton
+LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 
 
-def drag(widget: QWidget, *places: QPoint) -> None:
+def drag(
+    widget: QWidget,
+    *places: QPoint,
+    button: Qt.MouseButton = LEFT,
+    modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier,
+) -> None:
     """Press at the first place, move over the others, let go at the last (QTest moves without a button)."""
-    QTest.mousePress(widget, LEFT, pos=places[0])
+    QTest.mousePress(widget, button, modifiers, places[0])
     for place in places[1:]:
         move = QMouseEvent(
-            QEvent.Type.MouseMove, QPointF(place), LEFT, Qt.MouseButtons(LEFT), Qt.KeyboardModifiers()
+            QEvent.Type.MouseMove,
+            QPointF(place),
+            button,
+            Qt.MouseButtons(button),
+            Qt.KeyboardModifiers(modifiers),
         )
         QApplication.sendEvent(widget, move)
-    QTest.mouseRelease(widget, LEFT, pos=places[-1])
+    QTest.mouseRelease(widget, button, modifiers, places[-1])
 
 
 def pixels_of(image: QImage) -> np.ndarray:

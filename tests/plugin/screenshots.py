@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from PyQt5.QtCore import QPoint
 from PyQt5.QtWidgets import QApplication
 
 from engine.messages import DialogRequest
@@ -20,14 +21,15 @@ from engine.paths import Home
 from engine.settings import Settings
 from plugin.dialogs.edit_window import EditWindow
 from plugin.dialogs.invert_window import InvertWindow
-from plugin.dialogs.opening import make_window
+from plugin.dialogs.models_window import ModelsWindow
+from plugin.dialogs.opening import make_models_window, make_window
 from plugin.dialogs.palette import DARK, LIGHT, Tones, dress
-from plugin.dialogs.state import ALL_FACES, Stage, View
+from plugin.dialogs.state import ALL_FACES, Problem, Stage, View
 from plugin.dialogs.window import DialogWindow
 from plugin.likeness.client import EngineProblem
 from tests.plugin.conftest import JOB, PHOTO, app_for_tests, wait_ready, wait_until
 from tests.plugin.fake_client import FakeEngine
-from tests.plugin.hand import QTest
+from tests.plugin.hand import LEFT, QTest
 
 FOLDER = Path(__file__).resolve().parents[2] / "build" / "screenshots"
 
@@ -46,9 +48,13 @@ def opened(app: QApplication, tones: Tones, window: str, engine: FakeEngine) -> 
         made.abandon()
 
 
-def save(window: DialogWindow, name: str) -> None:
+def save(window: DialogWindow | ModelsWindow, name: str) -> None:
     QApplication.processEvents()
-    window.grab().save(str(FOLDER / f"{name}-{'dark' if window.tones.dark else 'light'}.png"))
+    window.grab().save(str(FOLDER / f"{name}-{shade(window.tones)}.png"))
+
+
+def shade(tones: Tones) -> str:
+    return "dark" if tones.dark else "light"
 
 
 def edit(app: QApplication, tones: Tones) -> None:
@@ -67,6 +73,69 @@ def edit(app: QApplication, tones: Tones) -> None:
         window.sliders.search.setText("age")
         window.sliders.rows["age"].slider.setFocus()
         save(window, "edit-search")
+
+
+def edit_tools(app: QApplication, tones: Tones) -> None:
+    """Split line, a figure being typed, a preset being named, and what is said beside them."""
+    engine = FakeEngine(photo())
+    with opened(app, tones, "edit", engine) as window:
+        assert isinstance(window, EditWindow)
+        wait_ready(window)
+        engine.warning = "This face is small (38 pixels wide): an edit shows little of it."
+        window.edits.take({"smile": 1.2, "wings": 1.0})
+        wait_until(lambda: not window.edits.stale)
+        window.edits.split_at(0.47)
+        window.activateWindow()
+        window.naming.ask()
+        window.naming.field.setText("Holiday")
+        window.identity.hold.setChecked(True)
+        save(window, "edit-naming")
+        window.naming.hide()
+        row = window.sliders.rows["age"]
+        row.slider.setFocus()
+        QTest.keyClicks(row.slider, "1")
+        QTest.keyClicks(row.figure, ",5x")
+        save(window, "edit-figure")
+        window.presets.save("Autumn", {"age": 1.0})
+        window.presets.save("Holiday", {"smile": 1.0})
+        window.presets.fill()
+        window.presets.menu.popup(window.mapToGlobal(QPoint(500, 500)))
+        QApplication.processEvents()
+        window.presets.menu.grab().save(str(FOLDER / f"edit-presets-{shade(tones)}.png"))
+        window.presets.menu.close()
+
+
+def edit_mask(app: QApplication, tones: Tones) -> None:
+    with opened(app, tones, "edit", FakeEngine(photo())) as window:
+        assert isinstance(window, EditWindow)
+        wait_ready(window)
+        window.edits.move("smile", 1.5)
+        window.edits.look_at(View.MASK)
+        x, y, w, h = window.state.layers[1].rect
+        masks = window.edits.masks
+        for shows, path in ((True, ((0.1, 0.2), (0.3, 0.1), (0.5, 0.08))), (False, ((0.35, 0.6), (0.65, 0.6)))):
+            masks.press((x + path[0][0] * w, y + path[0][1] * h), shows)
+            for across, down in path[1:]:
+                masks.draw((x + across * w, y + down * h))
+            masks.lift()
+        wait_until(lambda: not window.edits.stale)
+        column, row = window.picture.viewport.to_widget(x + 0.75 * w, y + 0.3 * h)
+        QTest.mousePress(window.picture, LEFT, pos=QPoint(int(column), int(row)))
+        save(window, "edit-mask-brush")
+        QTest.mouseRelease(window.picture, LEFT, pos=QPoint(int(column), int(row)))
+        window.edits.toggle_overlay()
+        save(window, "edit-mask-over-edit")
+
+
+def edit_faces(app: QApplication, tones: Tones) -> None:
+    with opened(app, tones, "edit", crowd()) as window:
+        assert isinstance(window, EditWindow)
+        wait_ready(window)
+        window.edits.move("smile", 1.5)
+        window.session.toggle_face(2)
+        wait_ready(window)
+        window.picture.marked = True
+        save(window, "edit-faces")
 
 
 def edit_on_the_way(app: QApplication, tones: Tones) -> None:
@@ -92,10 +161,7 @@ def edit_broken(app: QApplication, tones: Tones) -> None:
 
 
 def invert(app: QApplication, tones: Tones) -> None:
-    hopper = Image.open(PHOTO.with_name("grace_hopper.jpg")).convert("RGB").resize((437, 512))
-    both = np.concatenate([photo(), np.asarray(hopper)], 1)
-    engine = FakeEngine(both, boxes=[(655, 85, 155, 205), (180, 70, 92, 118)])
-    with opened(app, tones, "invert", engine) as window:
+    with opened(app, tones, "invert", crowd()) as window:
         assert isinstance(window, InvertWindow)
         wait_ready(window)
         window.session.choose(ALL_FACES)
@@ -108,6 +174,45 @@ def invert(app: QApplication, tones: Tones) -> None:
         save(window, "invert-preset")
 
 
+def models(app: QApplication, tones: Tones) -> None:
+    engine = FakeEngine(photo())
+    dress(app, tones)
+    with tempfile.TemporaryDirectory() as home:
+        window = make_models_window(engine.connect, Home(Path(home)), tones)
+        window.resize(1040, 720)
+        window.show()
+        window.session.start()
+        wait_until(lambda: bool(window.state.models) and window.state.is_free)
+        save(window, "models")
+        window.state.select(window.state.models[1])
+        window.session.show_directions("portraits")
+        wait_until(lambda: window.state.is_free and bool(window.state.directions))
+        window.state.listed(engine.shelf.answer({"do": "list"}, lambda _: {}))
+        save(window, "models-directions")
+        window.state.select(window.state.offers[0])
+        save(window, "models-terms")
+        window.offer_page.accepted.click()
+        engine.step_seconds = 2.0
+        window.offer_page.download.click()
+        wait_until(lambda: "17%" in window.offer_page.far.text())
+        save(window, "models-download")
+        window.state.add_files(["/home/me/face.pkl", "/home/me/e4e_ffhq_encode.pt"])
+        window.state.failed(
+            Problem("file_unsafe", "face.pkl would run code: “os.system”.", "Do not use this file.")
+        )
+        save(window, "models-files")
+        window.abandon()
+
+
+def crowd() -> FakeEngine:
+    """Two people, and a third face as something small that looks away."""
+    hopper = Image.open(PHOTO.with_name("grace_hopper.jpg")).convert("RGB").resize((437, 512))
+    both = np.concatenate([photo(), np.asarray(hopper)], 1)
+    boxes = [(655.0, 85.0, 155.0, 205.0), (180.0, 70.0, 92.0, 118.0), (420.0, 330.0, 60.0, 70.0)]
+    profile = [(440.0, 350.0), (446.0, 350.0), (452.0, 365.0), (440.0, 380.0), (446.0, 380.0)]
+    return FakeEngine(both, boxes=boxes, points={3: profile})
+
+
 def photo() -> np.ndarray:
     return np.asarray(Image.open(PHOTO).convert("RGB"))
 
@@ -116,7 +221,7 @@ def main() -> int:
     FOLDER.mkdir(parents=True, exist_ok=True)
     app = app_for_tests()
     for tones in (LIGHT, DARK):
-        for scene in (edit, edit_on_the_way, edit_broken, invert):
+        for scene in (edit, edit_tools, edit_mask, edit_faces, edit_on_the_way, edit_broken, invert, models):
             scene(app, tones)
     print(FOLDER)
     return 0

@@ -89,7 +89,7 @@ def test_a_face_that_is_not_there_gives_way_to_the_largest(count: int) -> None:
     state = EditState(request(face=5))
     ready(state, count)
     assert (state.choice, state.problem, state.can_apply) == (1, None, True)
-    assert state.inversion_request().face == 1
+    assert state.accepted().face == 1
 
 
 def test_choosing_a_face_inverts_what_is_missing() -> None:
@@ -97,7 +97,7 @@ def test_choosing_a_face_inverts_what_is_missing() -> None:
     ready(state, 2)
     state.choose(2)
     assert state.stage is Stage.INVERTING
-    assert state.inversion_request().face == 2
+    assert state.inversion_requests()[0].face == 2
     state.arrived([layers(2)], 1.0)
     state.choose(1)
     assert state.stage is Stage.READY
@@ -183,7 +183,7 @@ def test_one_gesture_is_one_undo() -> None:
     assert state.edits == {"smile": 1.2}
     state.undo()
     assert state.edits == {}
-    assert not state.can_undo
+    assert not state.works.can_undo
     state.redo()
     state.redo()
     assert state.edits == {"smile": 1.2, "age": -1}
@@ -195,7 +195,7 @@ def test_a_new_move_forgets_what_was_undone() -> None:
     state.move("smile", 1)
     state.undo()
     state.move("age", 1)
-    assert not state.can_redo
+    assert not state.works.can_redo
 
 
 def test_zero_is_no_edit_and_tiny_steps_tell_nobody() -> None:
@@ -330,7 +330,7 @@ def test_presets_and_inverting_again() -> None:
     assert not state.outdated
     state.choose_preset(PRESETS[2])
     state.invert_again()
-    assert state.inversion_request().refine_steps == 200
+    assert state.inversion_requests()[0].refine_steps == 200
     state.arrived([layers(1)], 1.0)
     assert state.accepted().refine_steps == 200
     assert not state.outdated

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from PyQt5.QtCore import QPoint
 from PyQt5.QtWidgets import QLabel
 
 from plugin.dialogs.invert_state import PRESETS
 from plugin.dialogs.invert_window import InvertWindow
-from plugin.dialogs.state import Stage, View
+from plugin.dialogs.state import ALL_FACES, Stage, View
 from plugin.likeness.client import EngineProblem
 from tests.plugin.conftest import Opener, ready_invert, wait_ready, wait_until
 from tests.plugin.fake_client import FakeEngine
-from tests.plugin.hand import CONTROL, KEY, QTest
+from tests.plugin.hand import CONTROL, KEY, RIGHT, QTest, drag
 
 
 def words(window: InvertWindow) -> str:
@@ -47,6 +48,52 @@ def test_apply_answers_with_what_is_seen(open_window: Opener, engine: FakeEngine
     wait_until(lambda: bool(engine.answers))
     accepted = engine.answers[0][1]["accepted"]
     assert (accepted["kind"], accepted["face"], accepted["refine_steps"]) == ("invert", 0, 60)
+
+
+def test_a_painted_mask_goes_with_the_inversion(open_window: Opener, engine: FakeEngine) -> None:
+    window = ready_invert(open_window, refine_steps=60)
+    window.picture.fit()
+    window.views.buttons[View.MASK].click()
+    assert window.mask_tools.isVisible()
+    x, y, w, h = window.state.layers[1].rect
+    column, row = window.picture.viewport.to_widget(x + w / 2, y + h / 2)
+    drag(window.picture, QPoint(int(column), int(row)), button=RIGHT)
+    painting = window.work.works[1].painting
+    assert painting is not None
+    height, width = painting.shows.shape
+    assert painting.shows[height // 2, width // 2] == 0
+    assert engine.kinds() == ["detect", "invert"], "seen without asking the engine"
+    QTest.keyClick(window, KEY.Key_Enter, CONTROL)
+    wait_until(lambda: bool(engine.answers))
+    accepted = engine.answers[0][1]["accepted"]
+    assert (accepted["kind"], accepted["edits"], accepted["refine_steps"]) == ("edit", {}, 60)
+    assert accepted["inversions"] == [f"{1:064x}"]
+    assert accepted["face_edits"][f"{1:064x}"]["layer_mask"] == painting.picture
+    assert painting.picture in engine.pictures
+
+
+def test_the_tools_take_the_place_of_what_was_found(open_window: Opener, engine: FakeEngine) -> None:
+    engine.boxes = [(180, 70, 92, 118), (20, 300, 60, 60), (400, 300, 60, 60)]
+    window = ready_invert(open_window)
+    window.resize(1240, 800)
+    window.session.choose(ALL_FACES)
+    wait_ready(window)
+    window.views.buttons[View.MASK].click()
+    QTest.qWait(1)
+    assert window.height() == 800
+    assert "Face 3" not in words(window)
+    window.views.buttons[View.RESULT].click()
+    wait_until(lambda: "Face 3" in words(window))
+
+
+def test_a_painted_mask_that_was_taken_back_is_none(open_window: Opener, engine: FakeEngine) -> None:
+    window = ready_invert(open_window)
+    window.views.buttons[View.MASK].click()
+    window.work.masks.adjust(0.3, 0.02)
+    QTest.keyClick(window, KEY.Key_Z, CONTROL)
+    QTest.keyClick(window, KEY.Key_Enter, CONTROL)
+    wait_until(lambda: bool(engine.answers))
+    assert engine.answers[0][1]["accepted"]["kind"] == "invert"
 
 
 def test_an_error_stands_in_the_window(open_window: Opener, engine: FakeEngine) -> None:

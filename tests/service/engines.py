@@ -22,6 +22,9 @@ from plugin.likeness.launch import ensure_engine
 HERE = Path(__file__).parent
 WORKER = [sys.executable, str(HERE / "fake_worker.py")]
 DIALOG = [sys.executable, str(HERE / "fake_dialog.py")]
+WEIGHTS = ["/bin/sh", "-c", "echo '{}'"]
+CLOSING = {"done", "failed", "cancelled"}
+ERROR_KEYS = {"code", "sentence", "remedy"}
 
 Json = dict[str, Any]
 
@@ -32,7 +35,8 @@ def command(
     deadlines: Mapping[str, object] | None = None,
 ) -> list[str]:
     """The command that starts such an engine."""
-    options = {"worker": worker or WORKER, "dialog": dialog or DIALOG, "deadlines": dict(deadlines or {})}
+    commands = {"worker": worker or WORKER, "dialog": dialog or DIALOG, "weights": WEIGHTS}
+    options = commands | {"deadlines": dict(deadlines or {})}
     return [sys.executable, str(HERE / "fake_serve.py"), json.dumps(options)]
 
 
@@ -43,7 +47,7 @@ def start(
     deadlines: Mapping[str, object] | None = None,
 ) -> Client:
     """An engine in this home that answers."""
-    return ensure_engine(home.root, command(worker, dialog, deadlines), timeout=30)
+    return ensure_engine(home.root, command(worker, dialog, deadlines), timeout=60)
 
 
 def start_process(home: Home, arguments: list[str]) -> subprocess.Popen[bytes]:
@@ -89,12 +93,12 @@ class Run:
         wait_until(lambda: any(event.get("message") == "Working" for event in self.events))
 
     def wait(self) -> Json | Exception | None:
-        self._thread.join(20)
+        self._thread.join(60)
         assert not self._thread.is_alive()
         return self.outcome
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 15.0) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 30.0) -> None:
     """Fail when it does not come true in time."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -110,6 +114,13 @@ def worker_pid(client: Client) -> int:
     """The worker's process, once it is ready."""
     wait_until(lambda: client.status()["worker"]["state"] in ("ready", "busy"))
     return client.status()["worker"]["pid"]
+
+
+def opened_dialog(home: Home) -> Json:
+    """What the fake dialog says of itself, once it is there."""
+    note = home.root / "dialog.json"
+    wait_until(note.exists)
+    return json.loads(note.read_text("utf-8"))
 
 
 def lives(pid: int) -> bool:

@@ -1,6 +1,6 @@
 """The real service with another worker, another dialog and shorter deadlines.
 
-python fake_serve.py '{"worker": […], "dialog": […], "deadlines": {"engine.service.bench.CANCEL_SECONDS": 0.3}}'
+python fake_serve.py '{"worker": […], "dialog": […], "weights": […], "deadlines": {"a.module.SECONDS": 0.3}}'
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ def main() -> int:
         module, _, attribute = name.rpartition(".")
         setattr(importlib.import_module(module), attribute, seconds)
     try:
-        served = serve(Home.from_environment(), Commands(worker=options["worker"], dialog=options["dialog"]))
+        commands = Commands(options["worker"], options["dialog"], options["weights"])
+        served = serve(Home.from_environment(), commands)
     except LikenessError as error:
         print(error, file=sys.stderr)
         return 1

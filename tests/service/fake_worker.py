@@ -2,6 +2,9 @@
 
 seconds      how long the job takes (0.05), in reported steps
 deaf         it reports nothing, so a cancel is not seen
+stubborn     it ignores SIGTERM
+hold         it holds so many GB of memory
+lost         its device is lost at the end
 die          its process ends with SIGKILL in the middle
 memory       it raises MemoryError
 fail         it raises NoFace
@@ -42,6 +45,10 @@ from engine.spool import Spool
 from engine.worker.link import Link, Report, serve_worker
 
 
+class AcceleratorError(RuntimeError):
+    """As torch's."""
+
+
 class FakePipeline:
     device = "fake"
 
@@ -53,9 +60,15 @@ class FakePipeline:
             raise MemoryError
         if "broken" in edits:
             raise ZeroDivisionError
+        if edits.get("stubborn"):
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if "deaf" in edits:
             time.sleep(edits["deaf"] * 10)
+        held = np.ones(int(edits.get("hold", 0) * 1e9), np.uint8)
         self._take_time(edits.get("seconds", 0.05), "die" in edits, report)
+        del held
+        if "lost" in edits:
+            raise AcceleratorError("CUDA error: unspecified launch failure")
         return _result(request, spool, edits)
 
     def _take_time(self, seconds: float, die: bool, report: Report) -> None:

@@ -11,7 +11,7 @@ import pytest
 from engine.paths import Home
 from plugin.likeness.client import Client, EngineProblem, JobCancelled
 from tests.conftest import LivingEngine, end_home, new_home
-from tests.service.engines import Run, kill, lives, picture, raw_request, start, wait_until
+from tests.service.engines import Run, kill, lives, opened_dialog, picture, raw_request, start, wait_until
 
 QUICK = {"engine.service.dialogs.TERM_SECONDS": 0.3}
 
@@ -31,13 +31,6 @@ def client(engine: LivingEngine) -> Client:
 
 def dialog(client: Client, title: str, **more: object) -> dict:
     return {"kind": "dialog", "window": "edit", "title": title, "picture": picture(client)} | more
-
-
-def opened(home: Home) -> dict:
-    """What the dialog says of itself, once it is there."""
-    note = home.root / "dialog.json"
-    wait_until(note.exists)
-    return json.loads(note.read_text("utf-8"))
 
 
 def test_accepted_runs_within_the_job(client: Client) -> None:
@@ -61,16 +54,16 @@ def test_cannot_open(client: Client) -> None:
     assert problem.sentence == "There is no display."
 
 
-def test_killed_is_a_cancel(engine: LivingEngine, client: Client) -> None:
+def test_a_killed_dialog_is_a_cancel(engine: LivingEngine, client: Client) -> None:
     run = Run(client, dialog(client, "wait"))
-    kill(opened(engine.home)["pid"])
+    kill(opened_dialog(engine.home)["pid"])
     assert isinstance(run.wait(), JobCancelled)
 
 
 @pytest.mark.parametrize("title", ["wait", "deaf"])
-def test_hanging_up_closes_it(engine: LivingEngine, client: Client, title: str) -> None:
+def test_f10_hanging_up_closes_it(engine: LivingEngine, client: Client, title: str) -> None:
     run = Run(client, dialog(client, title))
-    pid = opened(engine.home)["pid"]
+    pid = opened_dialog(engine.home)["pid"]
     assert lives(pid)
     client.hang_up()
     assert isinstance(run.wait(), JobCancelled)
@@ -79,7 +72,7 @@ def test_hanging_up_closes_it(engine: LivingEngine, client: Client, title: str) 
 
 def test_does_not_hold_up_the_worker(engine: LivingEngine, client: Client) -> None:
     run = Run(client, dialog(client, "wait"))
-    opened(engine.home)
+    opened_dialog(engine.home)
     client.run({"kind": "detect", "picture": picture(client)}, lambda event: None)
     client.cancel(run.job)
     assert isinstance(run.wait(), JobCancelled)
@@ -97,7 +90,7 @@ def test_environment_is_the_desktops_only(engine: LivingEngine, client: Client) 
         "XAUTHORITY": "with\0zero",
     }
     run = Run(client, dialog(client, "nothing", environment=asked))
-    found = opened(engine.home)["environment"]
+    found = opened_dialog(engine.home)["environment"]
     run.wait()
     assert found["DISPLAY"] == ":7"
     assert found["LC_ALL"] == "C.UTF-8"
@@ -115,10 +108,10 @@ def test_answers_that_nobody_waits_for(engine: LivingEngine, client: Client) -> 
     assert raw_request(engine.home, "GET", f"/v1/jobs/{run.job}/request")[0] == 404
 
 
-def test_dies_with_a_killed_service(home: Home) -> None:
+def test_f02_dies_with_a_killed_service(home: Home) -> None:
     client = start(home, deadlines=QUICK)
     run = Run(client, dialog(client, "deaf"))
-    pid = opened(home)["pid"]
+    pid = opened_dialog(home)["pid"]
     kill(client.status()["pid"])
     assert isinstance(run.wait(), EngineProblem)
     wait_until(lambda: not lives(pid))
@@ -127,7 +120,7 @@ def test_dies_with_a_killed_service(home: Home) -> None:
 def test_closes_when_the_engine_stops(home: Home) -> None:
     client = start(home, deadlines=QUICK)
     run = Run(client, dialog(client, "deaf"))
-    pid = opened(home)["pid"]
+    pid = opened_dialog(home)["pid"]
     client.stop()
     assert isinstance(run.wait(), JobCancelled)
     wait_until(lambda: not lives(pid))
@@ -145,7 +138,7 @@ def test_an_open_dialog_keeps_its_picture(home: Home) -> None:
     client = start(home, deadlines=QUICK | {"engine.service.jobs.SPOOL_BYTES": 0})
     request = dialog(client, "wait")
     run = Run(client, request)
-    opened(home)
+    opened_dialog(home)
     other = client.send_picture(2, 2, "RGBA u8", bytes(16))["id"]
     client.run({"kind": "detect", "picture": other}, lambda event: None)
     wait_until(lambda: not (home.spool / f"{other}.raw").exists())

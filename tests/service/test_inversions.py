@@ -36,6 +36,17 @@ def test_the_longest_unused_go(home: Home) -> None:
     assert not new.exists()
 
 
+def test_what_was_not_used_for_long_goes(home: Home) -> None:
+    home.create()
+    old, older, new = (
+        put(home, f"{name}.safetensors", age) for name, age in (("a", 300), ("b", 301), ("c", 10))
+    )
+    trim_inversions(home, 0, keep={older.stem}, limit_seconds=200)
+    assert not old.exists()
+    assert older.exists()
+    assert new.exists()
+
+
 def test_what_is_damaged_or_stray_goes_in_time(home: Home) -> None:
     home.create()
     gone = [put(home, "a.damaged", DAMAGED_SECONDS + 9), put(home, "tmpabc", STRAY_SECONDS + 9)]

@@ -21,7 +21,7 @@ from plugin.likeness.launch import ensure_engine
 from tests.service.engines import Run, command, connection, edit, kill, lives, start, start_process, wait_until
 
 
-def test_started_by_twenty_at_once(home: Home) -> None:
+def test_f05_started_by_twenty_at_once(home: Home) -> None:
     found: list[int] = []
 
     def come() -> None:
@@ -36,7 +36,7 @@ def test_started_by_twenty_at_once(home: Home) -> None:
     assert len(set(found)) == 1
 
 
-def test_two_serve_at_once(home: Home) -> None:
+def test_f05_two_serve_at_once(home: Home) -> None:
     processes = [start_process(home, command()) for _ in range(2)]
     wait_until(lambda: any(process.poll() is not None for process in processes))
     second = next(process for process in processes if process.poll() is not None)
@@ -47,7 +47,7 @@ def test_two_serve_at_once(home: Home) -> None:
     assert (first.communicate()[1], first.returncode) == (b"served\n", 0)
 
 
-def test_a_second_serve_leaves_the_first_alone(home: Home) -> None:
+def test_f06_a_second_serve_leaves_the_first_alone(home: Home) -> None:
     client = start(home)
     address = connection(home)["address"].removeprefix("unix:")
     second = start_process(home, command())
@@ -86,7 +86,7 @@ def test_graceful_end(home: Home, number: int | None) -> None:
     assert list(home.spool.iterdir()) == []
 
 
-def test_after_a_kill_stale_files_are_replaced(home: Home) -> None:
+def test_f06_after_a_kill_stale_files_are_replaced(home: Home) -> None:
     pid = start(home).status()["pid"]
     kill(pid)
     wait_until(lambda: not lives(pid))
@@ -97,7 +97,7 @@ def test_after_a_kill_stale_files_are_replaced(home: Home) -> None:
     assert list(home.spool.iterdir()) == []
 
 
-def test_stale_connection_file_never_harms_its_pid(home: Home) -> None:
+def test_f07_a_stale_connection_file_never_harms_its_pid(home: Home) -> None:
     """The pid in a stale file may be anybody's by now: here it is this test's."""
     home.create()
     stale = {"address": "unix:/nowhere", "token": "00", "protocol": 1, "version": "0", "boot_id": "0"}
@@ -106,8 +106,20 @@ def test_stale_connection_file_never_harms_its_pid(home: Home) -> None:
     assert start(home).status()["pid"] != os.getpid()
 
 
+def test_f07_another_engine_at_the_address(home: Home) -> None:
+    """What answers is an engine, but not the one that the file names: the greeting fails, a new one starts."""
+    client = start(home)
+    stale = connection(home) | {"boot_id": "00" * 16, "pid": os.getpid()}
+    home.connection_file.write_text(json.dumps(stale))
+    with pytest.raises(EngineProblem, match="Another engine") as caught:
+        Client.connect(home.root)
+    assert caught.value.code == "engine_unavailable"
+    client.stop()
+    assert start(home).status()["pid"] not in (stale["pid"], os.getpid())
+
+
 @pytest.mark.parametrize("folder", ["", "run", "run/spool", "inversions", "models", "logs"])
-def test_folders_open_to_others_are_refused(home: Home, folder: str) -> None:
+def test_f14_folders_open_to_others_are_refused(home: Home, folder: str) -> None:
     home.create()
     (home.root / folder).chmod(0o710)
     with pytest.raises(EngineUnavailable, match="can be entered by others") as caught:
@@ -115,7 +127,7 @@ def test_folders_open_to_others_are_refused(home: Home, folder: str) -> None:
     assert "chmod 700" in caught.value.remedy
 
 
-def test_refused_folders_are_reported_by_the_start(home: Home) -> None:
+def test_f14_refused_folders_are_reported_by_the_start(home: Home) -> None:
     home.create()
     home.inversions.chmod(0o755)
     with pytest.raises(EngineProblem, match="chmod 700") as caught:
@@ -123,7 +135,7 @@ def test_refused_folders_are_reported_by_the_start(home: Home) -> None:
     assert caught.value.code == "engine_unavailable"
 
 
-def test_long_path_with_a_runtime_folder(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_f08_long_path_with_a_runtime_folder(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     runtime = home.root / "rt"
     runtime.mkdir(mode=0o700)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
@@ -136,7 +148,7 @@ def test_long_path_with_a_runtime_folder(home: Home, monkeypatch: pytest.MonkeyP
     wait_until(lambda: not path.parent.exists())
 
 
-def test_long_path_without_a_runtime_folder(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_f08_long_path_without_a_runtime_folder(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     open_to_all = home.root / "open"
     open_to_all.mkdir(mode=0o777)
     open_to_all.chmod(0o777)
@@ -153,7 +165,7 @@ def test_long_path_without_a_runtime_folder(home: Home, monkeypatch: pytest.Monk
     wait_until(lambda: not far.connection_file.exists())
 
 
-def test_idle_engine_ends(home: Home) -> None:
+def test_f10_idle_engine_ends(home: Home) -> None:
     home.create()
     home.settings_file.write_text('{"idle_seconds": 1}')
     client = start(home)
@@ -164,6 +176,23 @@ def test_idle_engine_ends(home: Home) -> None:
     assert 0.5 < time.monotonic() - began < 2.5
 
 
+def test_f12_upgraded_while_it_runs(home: Home) -> None:
+    """A job that runs is finished, then the engine ends; the next client has the new one."""
+    installed = home.root / "__init__.py"
+    installed.write_text('__version__ = "1"')
+    quick = {"engine.service.core.INSTALLED": str(installed), "engine.service.core.LOOK_SECONDS": 0.5}
+    client = start(home, deadlines=quick)
+    pid = client.status()["pid"]
+    time.sleep(1.5)
+    run = Run(client, edit(client, seconds=3))
+    run.wait_for_work()
+    installed.write_text('__version__ = "2"')
+    assert isinstance(run.wait(), dict)
+    wait_until(lambda: not lives(pid))
+    assert not home.connection_file.exists()
+    assert start(home, deadlines=quick).status()["pid"] != pid
+
+
 def test_damaged_settings_are_named(home: Home) -> None:
     home.create()
     home.settings_file.write_text('{"threads": "many"}')
@@ -171,7 +200,7 @@ def test_damaged_settings_are_named(home: Home) -> None:
         start(home)
 
 
-def test_engine_that_cannot_start_names_its_log(home: Home) -> None:
+def test_f03_engine_that_cannot_start_names_its_log(home: Home) -> None:
     with pytest.raises(EngineProblem) as caught:
         ensure_engine(home.root, [sys.executable, "-c", "import no_such_module"], timeout=20)
     assert caught.value.code == "engine_unavailable"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from engine.paths import Home
+from engine.service.protocol import MAX_CONNECTIONS
 from plugin.likeness.client import Client, EngineProblem
 from plugin.likeness.launch import read_location
 from tests.conftest import LivingEngine, end_home, new_home
@@ -54,7 +57,16 @@ def engine() -> Iterator[LivingEngine]:
     end_home(home)
 
 
-def test_headers_that_trickle(engine: LivingEngine) -> None:
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    """This process may open more files than some systems let it at first."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_f17_headers_that_trickle(engine: LivingEngine) -> None:
     began = time.monotonic()
     with raw_socket(engine.home) as sock:
         try:
@@ -68,7 +80,7 @@ def test_headers_that_trickle(engine: LivingEngine) -> None:
     assert engine.client.status()["protocol"] == 1
 
 
-def test_body_that_trickles(engine: LivingEngine) -> None:
+def test_f17_body_that_trickles(engine: LivingEngine) -> None:
     facts = connection(engine.home)
     head = (
         "POST /v1/jobs HTTP/1.1\r\nHost: likeness\r\nContent-Type: application/json\r\nContent-Length: 900\r\n"
@@ -82,7 +94,7 @@ def test_body_that_trickles(engine: LivingEngine) -> None:
     assert engine.client.status()["jobs"] == []
 
 
-def test_answer_that_nobody_reads(engine: LivingEngine) -> None:
+def test_f18_answer_that_nobody_reads(engine: LivingEngine) -> None:
     sent = engine.client.send_picture(2000, 1000, "RGBA u8", bytes(8_000_000))
     head = (
         f"GET /v1/pictures/{sent['id']} HTTP/1.1\r\nHost: likeness\r\n"
@@ -95,21 +107,16 @@ def test_answer_that_nobody_reads(engine: LivingEngine) -> None:
     assert engine.client.status()["protocol"] == 1
 
 
-def test_idle_connections_are_capped(engine: LivingEngine) -> None:
-    sockets = []
-    try:
-        for _ in range(128):
-            sockets.append(raw_socket(engine.home))
-        with raw_socket(engine.home) as one_more:
-            status, answer = parse_answer(read_all(one_more))
-        assert (status, answer["code"]) == (503, "busy")
+def test_f19_a_thousand_idle_connections(home: Home, many_files: None) -> None:
+    client = start(home, deadlines={"engine.service.protocol.HEADER_SECONDS": 5.0})
+    with contextlib.ExitStack() as open_sockets:
+        sockets = [open_sockets.enter_context(raw_socket(home)) for _ in range(1000)]
+        answers = [parse_answer(read_all(sock)) for sock in sockets[MAX_CONNECTIONS:]]
+        assert {(status, answer["code"]) for status, answer in answers} == {(503, "busy")}
         with pytest.raises(EngineProblem) as caught:
-            engine.client.status()
+            client.status()
         assert caught.value.code == "busy"
-        wait_until(lambda: _answers(engine.client))  # once the idle ones are past their deadline
-    finally:
-        for sock in sockets:
-            sock.close()
+        wait_until(lambda: _answers(client))  # once the idle ones are past their deadline
 
 
 def test_hanging_up_before_the_answer(engine: LivingEngine) -> None:
@@ -120,7 +127,7 @@ def test_hanging_up_before_the_answer(engine: LivingEngine) -> None:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can pose as another user")
-def test_impostor_gets_nothing(home: Home) -> None:
+def test_f13_impostor_gets_nothing(home: Home) -> None:
     public = home.root / "public"
     home.create()
     home.root.chmod(0o755)
@@ -138,7 +145,7 @@ def test_impostor_gets_nothing(home: Home) -> None:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can pose as another user")
-def test_other_users_are_not_heard(engine: LivingEngine) -> None:
+def test_f14_other_users_are_not_heard(engine: LivingEngine) -> None:
     """Even one who reached the socket and has the token."""
     facts = connection(engine.home)
     path = Path(facts["address"].removeprefix("unix:"))
@@ -159,7 +166,7 @@ def test_other_users_are_not_heard(engine: LivingEngine) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o660])
-def test_connection_file_open_to_others(home: Home, mode: int) -> None:
+def test_f14_connection_file_open_to_others(home: Home, mode: int) -> None:
     _write_connection(home)
     home.connection_file.chmod(mode)
     with pytest.raises(EngineProblem) as caught:
@@ -187,7 +194,7 @@ def test_connection_file_that_is_damaged(home: Home, content: str) -> None:
     assert caught.value.code == "engine_unavailable"
 
 
-def test_engine_of_another_protocol(home: Home) -> None:
+def test_f09_engine_of_another_protocol(home: Home) -> None:
     _write_connection(home, protocol=2)
     with pytest.raises(EngineProblem) as caught:
         Client.connect(home.root)

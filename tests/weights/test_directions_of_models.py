@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -23,6 +24,7 @@ from engine.weights.installed import verify
 from engine.weights.labelling import correlations, labelled
 from engine.weights.latents import Latents
 from engine.weights.model_directions import Wishes, change_directions, directions_of_model
+from engine.weights.strips import write_strips
 from tests.weights import layouts
 
 ROWS, W_DIM = layouts.CONFIG.num_ws, layouts.W_DIM
@@ -142,10 +144,16 @@ def test_f30_a_byte_of_the_directions_flipped(home: Home, model: Path) -> None:
 
 
 def test_strips(home: Home, model: Path, tmp_path: Path) -> None:
-    answer = change_directions("mine", home, Wishes(strips=str(tmp_path / "strips")), lambda *_: None)
+    answer = change_directions("mine", home, Wishes(strips="all"), lambda *_: None)
     assert len(answer.strips) == 20
-    with Image.open(tmp_path / "strips" / "pca-1.png") as picture:
+    paths = write_strips(answer.strips, tmp_path / "strips")
+    with Image.open(paths["pca-1"]) as picture:
         assert picture.size == (5 * 32, 32)
+    flipped = change_directions("mine", home, Wishes(flip=("pca-1",), strips="changed"), lambda *_: None).strips
+    assert list(flipped) == ["pca-1"], "only what has changed is painted anew"
+    pictures = [np.split(strip, 5, axis=1) for strip in (answer.strips["pca-1"], flipped["pca-1"])]
+    for one, other in zip(pictures[0], reversed(pictures[1]), strict=True):
+        assert np.array_equal(one, other), "turned round"
 
 
 def test_exported_and_imported_again(home: Home, model: Path, tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ from engine.errors import (
     UnknownModel,
 )
 from engine.paths import EMBEDDED_MODELS, Home
+from engine.settings import load_settings
+from engine.spool import Spool
 from engine.weights import __main__ as process
 from engine.weights import importing
 from engine.weights.imported import load_imported
@@ -160,15 +162,15 @@ def test_commands(home: Home, checkpoint: Path, capsys: pytest.CaptureFixture[st
         "Missing: an encoder",
         "Missing: SAMM",
         "20 directions were discovered",
-        "cannot edit photographs",
+        "edits by painting new pixels",
     ):
         assert word in said
     assert main(["models", "import", str(checkpoint), "--name", "mine", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "bad_request"
     assert main(["models", "list"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "default: 128 px, embedded",
-        "mine: 32 px, 0 MB, not usable for edits yet",
+        "default: 128 px, embedded, in use",
+        "mine: 32 px, 0 MB",
     ]
     assert main(["models", "verify"]) == 0
     assert "mine: It is what was installed, byte for byte." in capsys.readouterr().out
@@ -180,6 +182,32 @@ def test_commands(home: Home, checkpoint: Path, capsys: pytest.CaptureFixture[st
     assert main(["models", "remove", "mine.damaged-1"]) == 0
     assert main(["models", "remove", "mine"]) == 1
     assert "No model named “mine” is installed." in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("in_process")
+def test_the_model_that_is_used(home: Home, checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Until it is removed."""
+    import_model([checkpoint], "mine", home)
+    assert main(["models", "use", "mine"]) == 0
+    assert load_settings(home).model == "mine"
+    assert main(["models", "use", "theirs"]) == 1
+    capsys.readouterr()
+    assert main(["models", "list"]) == 0
+    assert capsys.readouterr().out.splitlines() == ["default: 128 px, embedded", "mine: 32 px, 0 MB, in use"]
+    assert main(["models", "remove", "mine"]) == 0
+    assert load_settings(home).model == "default"
+
+
+@pytest.mark.usefixtures("in_process")
+def test_strips_for_the_window(home: Home, checkpoint: Path) -> None:
+    """Without a folder they are pictures of the engine's spool."""
+    import_model([checkpoint], "mine", home)
+    wishes = json.dumps({"hide": ["pca-1"], "strips": "changed"})
+    *progress, answer = map(json.loads, models._lines("directions", "mine", wishes))
+    assert {line["event"] for line in progress} == {"progress"}
+    (picture,) = answer["strips"].values()
+    assert Spool(home.spool).read(picture["id"]).shape == (32, 5 * 32, 3)
+    assert [one["name"] for one in answer["directions"] if one["hidden"]] == ["pca-1"]
 
 
 @pytest.mark.parametrize("arguments", [[], ["import"], ["import", "a.pt"], ["remove"], ["grow"]])

@@ -77,8 +77,10 @@ def test_damage_is_named_and_the_embedded_model_still_loads(imported: Path, home
 
 def test_edits_are_checked(home: Home) -> None:
     model = load_model("default", home, CPU)
-    assert effective_edits(model, {"light": 0.5, "smile": -1.0, "brows": 0.0}) == {"smile": -1.0, "light": 0.5}
+    asked = {"light": 0.5, "smile": -1.0, "brows": 0.0}
+    assert effective_edits(model, asked) == ({"smile": -1.0, "light": 0.5}, [])
     with pytest.raises(UnknownDirection, match="smile"):
         effective_edits(model, {"grin": 1.0})
-    with pytest.raises(BadRequest, match=r"-1\.5"):
-        effective_edits(model, {"smile": 4.0})
+    weakened, (note,) = effective_edits(model, {"smile": 4.0, "yaw": -1.0})
+    assert weakened == {"smile": 1.5, "yaw": -1.0}
+    assert note.startswith("Smile +4 is more")

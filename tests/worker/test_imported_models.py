@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.errors import BadRequest, ModelNotUsable
+from engine.errors import ModelNotUsable
 from engine.inversion.types import from_bytes, to_bytes
 from engine.messages import EditRequest, EditResult, FaceResult, InvertRequest, InvertResult, RestoreRequest
 from engine.settings import Settings
@@ -39,7 +39,7 @@ class Desk:
         self.pipeline = Pipeline(self.home, Settings(model="mine"))
 
     def edit(self, picture: np.ndarray, **request: object) -> FaceResult:
-        asked = {"picture": self.spool.add(picture).id, "refine_steps": STEPS, **request}
+        asked = {"picture": self.spool.add(picture).id, "refine_steps": STEPS, "blend": "replace", **request}
         result = self.pipeline.run(EditRequest.model_validate(asked), self.spool, lambda *told: None)
         assert isinstance(result, EditResult)
         return result.faces[0]
@@ -90,7 +90,8 @@ def test_same_call_same_bytes(desk: Desk, portrait: np.ndarray, direction: str, 
     first = desk.edit(portrait, edits={direction: 1.0})
     desk.pipeline._cache.folder.joinpath(f"{first.inversion}.safetensors").unlink()
     again = Pipeline(desk.home, Settings(model="mine"))
-    asked = EditRequest(picture=desk.spool.add(portrait).id, refine_steps=STEPS, edits={direction: 1.0})
+    edit = {"refine_steps": STEPS, "edits": {direction: 1.0}, "blend": "replace"}
+    asked = EditRequest.model_validate({"picture": desk.spool.add(portrait).id, **edit})
     result = again.run(asked, desk.spool, lambda *told: None)
     assert isinstance(result, EditResult)
     assert result.faces[0].layer == first.layer
@@ -129,9 +130,18 @@ def test_pivotal_tuning_is_kept_with_the_inversion(desk: Desk, portrait: np.ndar
     assert changed.generated != face.generated
 
 
-def test_what_it_cannot_do_is_said(desk: Desk, portrait: np.ndarray) -> None:
-    with pytest.raises(BadRequest, match="more than"):
-        desk.edit(portrait, edits={desk.pipeline.directions("mine").directions[0].name: 9.0})
+def test_a_small_generator_moves_the_photograph(desk: Desk, portrait: np.ndarray, direction: str) -> None:
+    moved = desk.edit(portrait, edits={direction: 3.0}, blend=None)
+    painted = desk.edit(portrait, edits={direction: 3.0})
+    assert (moved.blend, painted.blend) == ("transfer", "replace")
+    assert "128" in moved.blend_reason
+    assert moved.layer != painted.layer
+    x, y, width, height = moved.rect
+    part = portrait[y : y + height, x : x + width]
+    assert np.abs(desk.layer(moved)[..., :3].astype(int) - part[..., :3]).max() > 8
+
+
+def test_restoring_is_not_for_it(desk: Desk, portrait: np.ndarray) -> None:
     region = np.zeros(portrait.shape[:2], np.uint8)
     asked = RestoreRequest(picture=desk.spool.add(portrait).id, region=desk.spool.add(region).id)
     with pytest.raises(ModelNotUsable):

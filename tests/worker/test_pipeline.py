@@ -68,7 +68,7 @@ def pair() -> np.ndarray:
     return np.asarray(sheet)
 
 
-def test_all_faces_or_one(desk: Desk, pair: np.ndarray) -> None:
+def test_f23_all_faces_or_one(desk: Desk, pair: np.ndarray) -> None:
     assert [face.number for face in desk.invert(pair).faces] == [1, 2]
     (second,) = desk.edit(pair, face=2, edits={"smile": 1.0}).faces
     assert second.number == 2
@@ -122,8 +122,8 @@ def test_a_face_that_cannot_be_seen_is_none(desk: Desk, portrait: np.ndarray) ->
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 20_000), (300, 7)])
-def test_no_face_is_said(desk: Desk, size: tuple[int, int]) -> None:
-    with pytest.raises(NoFace, match="No face"):
+def test_f23_no_face_is_said(desk: Desk, size: tuple[int, int]) -> None:
+    with pytest.raises(NoFace, match=r"No face .* Crop or enlarge"):
         desk.edit(np.full((*size, 4), 128, np.uint8))
 
 
@@ -149,7 +149,7 @@ def test_a_preview_is_smaller_and_shows_the_same(desk: Desk, portrait: np.ndarra
     assert np.abs(difference).mean() < 4
 
 
-def test_a_face_cut_by_the_border_and_a_small_one(desk: Desk, portrait: np.ndarray) -> None:
+def test_f23_a_face_cut_by_the_border_and_a_small_one(desk: Desk, portrait: np.ndarray) -> None:
     (cut,) = desk.edit(np.ascontiguousarray(portrait[150:, 200:]), edits={"smile": 1.0}).faces
     assert cut.rect[:2] == (0, 0)
     small = np.asarray(Image.fromarray(portrait).resize((64, 75)))
@@ -171,3 +171,41 @@ def test_grey_pictures_are_refused_with_a_sentence(desk: Desk) -> None:
     sent = desk.spool.add(np.zeros((20, 20), np.uint8))
     with pytest.raises(BadRequest):
         desk.pipeline.run(DetectRequest(picture=sent.id), desk.spool, lambda *told: None)
+
+
+def test_a_strength_beyond_the_range_is_brought_within(desk: Desk, portrait: np.ndarray) -> None:
+    most = desk.edit(portrait, edits={"smile": 1.5})
+    beyond = desk.edit(portrait, edits={"smile": 9.0})
+    assert beyond.faces[0].layer == most.faces[0].layer
+    assert beyond.faces[0].edits == {"smile": 1.5}
+    assert most.notes == []
+    assert beyond.notes == ["Smile +9 is more than this model can do believably; +1.5 was taken."]
+
+
+def test_the_order_of_edits_leaves_no_trace(desk: Desk, portrait: np.ndarray) -> None:
+    edits = {info.name: 0.7 * info.maximum for info in desk.pipeline.directions(None).directions}
+    (one,) = desk.edit(portrait, edits=edits).faces
+    (other,) = desk.edit(portrait, edits=dict(reversed(edits.items()))).faces
+    assert (one.layer, one.generated) == (other.layer, other.generated)
+
+
+def test_identity_is_measured_and_kept(desk: Desk, portrait: np.ndarray) -> None:
+    edits = {"smile": 1.5, "make-up": 1.0, "skin-tone": 1.0}
+    (whole,) = desk.edit(portrait, edits=edits).faces
+    assert -1 <= whole.identity_similarity < 0.999
+    assert whole.strength_factor == 1
+    (looser,) = desk.edit(portrait, edits=edits, keep_identity=whole.identity_similarity).faces
+    assert looser.layer == whole.layer
+    least = (1 + whole.identity_similarity) / 2
+    (braked,) = desk.edit(portrait, edits=edits, keep_identity=least).faces
+    assert braked.identity_similarity >= least
+    assert 0 < braked.strength_factor < 1
+    assert braked.edits == pytest.approx({k: v * braked.strength_factor for k, v in edits.items()})
+    (asked,) = desk.edit(portrait, edits=braked.edits).faces
+    assert (asked.layer, asked.identity_similarity) == (braked.layer, braked.identity_similarity)
+    (still,) = desk.edit(portrait, edits=edits, keep_identity=1.0).faces
+    assert (still.strength_factor, still.edits, still.identity_similarity) == (0, {}, 1)
+
+
+def test_an_unedited_face_is_the_same_person(desk: Desk, portrait: np.ndarray) -> None:
+    assert desk.invert(portrait).faces[0].identity_similarity == 1

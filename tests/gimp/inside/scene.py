@@ -43,7 +43,7 @@ def call(name, image, drawables, mode=SCRIPT, **values):
     if status != "success":
         said = result.index(1) if result.length() > 1 else ""
         return {"status": status, "error": said if isinstance(said, str) else ""}
-    if name.startswith("plug-in-likeness-test"):
+    if name.startswith(("plug-in-likeness-test", "plug-in-likeness-forget")):
         return {"status": status, "values": [result.index(i) for i in range(1, result.length())]}
     return {"status": status, "layers": result.get_core_object_array(1)}
 

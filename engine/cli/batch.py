@@ -1,0 +1,120 @@
+"""`python -m engine batch`: a folder of photographs, edited alike."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from engine import __version__
+from engine.batch.cluster import connect
+from engine.batch.local import LocalWorker
+from engine.batch.plan import LOCK, Journal, Task, key_of, photographs_of, read_photograph
+from engine.batch.team import Ended, Team, Worker, answered
+from engine.cli.report import Outcome, Silence, reporter
+from engine.errors import BadRequest, Busy, LikenessError
+from engine.paths import Home
+from engine.photo.encoding import write_whole
+from engine.settings import load_settings
+
+Json = dict[str, Any]
+
+
+def batch(options: argparse.Namespace) -> Outcome:
+    """Edit all photographs of a folder that are not done yet; exit code 1 where one failed."""
+    photographs = photographs_of(options.folder)
+    output: Path = options.output
+    output.mkdir(parents=True, exist_ok=True)
+    if output.samefile(options.folder):
+        raise BadRequest("That would overwrite the photographs.", "Choose another folder for the results.")
+    try:
+        # Ray says on stdout what becomes of its workers.
+        with filelock.FileLock(output / LOCK, timeout=0), contextlib.redirect_stdout(sys.stderr):
+            return _batch(options, photographs, output)
+    except filelock.Timeout:
+        raise Busy(f"Another batch is writing into {output}.", "Wait for its end, or stop it.") from None
+
+
+def _batch(options: argparse.Namespace, photographs: list[Path], output: Path) -> Outcome:
+    home = Home.from_environment()
+    start = _workers(options.ray, home)
+    request = _request(options, home)
+    began = time.monotonic()
+    progress = reporter(options.json)
+    progress.say("Looking at the model")
+    first = start()
+    team = Team(start, first, options.jobs)
+    try:
+        model = answered(first.ask({"check": request})[0])
+        journal, settings = Journal(output), request | model | {"version": __version__}
+        tasks, broken = _planned(photographs, settings)
+        todo = [task for task in tasks if not journal.is_done(task.source.name, task.key)]
+        ends = list(broken)
+        for ended in team.run(todo, request):
+            if ended.error is None:
+                write_whole(output / ended.task.source.name, ended.data)
+                journal.add(ended.task.source.name, ended.task.key)
+            ends.append(ended)
+            _tell(progress, len(ends), len(todo) + len(broken), ended)
+    finally:
+        team.close()
+        progress.close()
+    return _outcome(ends, len(tasks) - len(todo), output, time.monotonic() - began)
+
+
+def _workers(address: str | None, home: Home) -> Callable[[], Worker]:
+    return connect(address) if address else lambda: LocalWorker(home)
+
+
+def _request(options: argparse.Namespace, home: Home) -> Json:
+    """Everything that determines a result but for the photograph; nothing is left to the settings of a worker."""
+    settings = load_settings(home)
+    return {
+        "edits": dict(options.edits),
+        "face": options.face,
+        "refine_steps": settings.refine_steps if options.refine_steps is None else options.refine_steps,
+        "model": options.model or settings.model,
+        "keep_identity": options.keep_identity,
+        "blend": options.blend,
+    }
+
+
+def _planned(photographs: list[Path], settings: Json) -> tuple[list[Task], list[Ended]]:
+    """The tasks, and those that end before they begin."""
+    tasks, broken = [], []
+    for path in photographs:
+        try:
+            tasks.append(Task(path, key_of(read_photograph(path), settings)))
+        except LikenessError as error:
+            broken.append(Ended(Task(path, ""), {}, b"", error))
+    return tasks, broken
+
+
+def _tell(progress: Silence, done: int, count: int, ended: Ended) -> None:
+    message = f"{done} of {count}: {ended.task.source.name}"
+    progress.event({"event": "progress", "fraction": done / count, "message": message})
+
+
+def _outcome(ends: list[Ended], passed_over: int, output: Path, seconds: float) -> Outcome:
+    ends = sorted(ends, key=lambda ended: ended.task.source.name)
+    edited = [{"name": one.task.source.name} | one.facts for one in ends if one.error is None]
+    failed = [{"name": one.task.source.name} | one.error.to_dict() for one in ends if one.error]
+    data = {
+        "output": str(output.absolute()),
+        "edited": edited,
+        "passed_over": passed_over,
+        "failed": failed,
+        "seconds": round(seconds, 3),
+    }
+    lines = [
+        f"{len(edited)} edited, {passed_over} done before, {len(failed)} failed, {seconds:.1f} s: {output}"
+    ]
+    lines += [f"{one['name']}: {note}" for one in edited for note in one["notes"]]
+    lines += [f"{one['name']}: {one['sentence']} {one['remedy']}".rstrip() for one in failed]
+    return Outcome(data, "\n".join(lines), exit_code=1 if failed else 0)

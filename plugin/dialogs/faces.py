@@ -1,0 +1,52 @@
+"""Faces that can be picked, and why an edit of one may disappoint. Without Qt."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from engine.messages import FaceFound
+
+Box = tuple[float, float, float, float]
+SMALL_WIDTH = 40  # pixels of the photograph; an edit of a smaller face shows little
+NOSE_BETWEEN = (0.1, 0.9)  # where the nose lies between the eyes of a face that can be seen from the front
+LEAST_EYES = 0.45  # the eyes' distance, in distances between eyes and mouth
+
+
+@dataclass(frozen=True)
+class Face:
+    """`box` is (x, y, width, height) in the photograph; `drawback` a few words, empty for a face as it should be."""
+
+    number: int
+    box: Box
+    drawback: str = ""
+
+
+def face_of(found: FaceFound) -> Face:
+    return Face(found.number, found.box, _drawback(found))
+
+
+def with_hair(box: Box) -> Box:
+    """A face with its hair and neck: a detector's box ends at the brow and the chin."""
+    x, y, width, height = box
+    return x - width / 2, y - height / 2, 2 * width, 2 * height
+
+
+def _drawback(found: FaceFound) -> str:
+    if found.box[2] < SMALL_WIDTH:
+        return f"too small ({found.box[2]:.0f} pixels wide)"
+    return "turned away" if _is_turned_away(found.points) else ""
+
+
+def _is_turned_away(points: list[tuple[float, float]]) -> bool:
+    """points: image-left eye, image-right eye, nose tip, mouth corners (engine.faces.detect); none: not known."""
+    if len(points) != 5:
+        return False
+    (lx, ly), (rx, ry), (nx, ny), (ax, ay), (bx, by) = points
+    ex, ey = rx - lx, ry - ly
+    eyes = math.hypot(ex, ey)
+    height = math.hypot((ax + bx - lx - rx) / 2, (ay + by - ly - ry) / 2)
+    if eyes < LEAST_EYES * height:
+        return True
+    nose = ((nx - lx) * ex + (ny - ly) * ey) / max(eyes * eyes, 1e-9)
+    return not NOSE_BETWEEN[0] <= nose <= NOSE_BETWEEN[1]

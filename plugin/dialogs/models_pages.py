@@ -1,0 +1,229 @@
+"""The right side of the models' window: a model, an offer of the catalogue, or files that are to be imported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import PurePath
+
+from PyQt5.QtCore import Qt
+from PyQt5.QtWidgets import (
+    QCheckBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QProgressBar,
+    QVBoxLayout,
+    QWidget,
+)
+
+from plugin.dialogs.bars import button
+from plugin.dialogs.direction_rows import DirectionRows
+from plugin.dialogs.models_session import ModelsSession
+from plugin.dialogs.models_state import Model, ModelsState, Offer
+
+NO_MODEL = (
+    "An encoder, SAMM or directions can come with their generator: choose all files that belong together."
+)
+
+
+class _Page(QWidget):
+    """A title, text, and buttons; subclasses fill it."""
+
+    def __init__(self, state: ModelsState, session: ModelsSession) -> None:
+        super().__init__()
+        self.state, self.session = state, session
+        self.column = QVBoxLayout(self)
+        self.column.setContentsMargins(0, 0, 8, 0)
+        self.column.setSpacing(10)
+        self.title = words("title")
+        self.text = words()
+        self.column.addWidget(self.title)
+        self.column.addWidget(self.text)
+
+    def add_row(self, *widgets: QWidget) -> None:
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        for widget in widgets:
+            row.addWidget(widget)
+        row.addStretch(1)
+        self.column.addLayout(row)
+
+
+class ModelPage(_Page):
+    """What an installed model is, and what can be done with it."""
+
+    def __init__(self, state: ModelsState, session: ModelsSession) -> None:
+        super().__init__(state, session)
+        self.use = button("Use this model", "primary", "For new faces, where no other model is named")
+        self.remove = button("Remove", "", "Delete its files")
+        self.notes = words("dim")
+        self.directions_title = words("title")
+        self.directions_title.setText("Directions")
+        self.show_strips = button("Show them", "", "Paint what each direction does to the average face")
+        self.discover = button(
+            "Discover", "", "Look for directions (SeFa and PCA), and name what is recognised"
+        )
+        self.rows = DirectionRows(state, session)
+        self.add_row(self.use, self.remove)
+        self.column.addWidget(self.notes)
+        self.column.addWidget(self.directions_title)
+        self.add_row(self.show_strips, self.discover)
+        self.column.addWidget(self.rows)
+        self.column.addStretch(1)
+        self._name = ""
+        self._is_sure = False
+        self.use.clicked.connect(lambda: session.use(self._name))
+        self.remove.clicked.connect(self._remove)
+        self.show_strips.clicked.connect(lambda: session.show_directions(self._name))
+        self.discover.clicked.connect(lambda: session.discover(self._name))
+
+    def show_model(self, model: Model) -> None:
+        state = self.state
+        if model.name != self._name:
+            self._name, self._is_sure = model.name, False
+        self.title.setText(model.name)
+        self.text.setText(model.problem or "\n".join(model.lines))
+        notes = state.notes.get(model.name, ())
+        self.notes.setText("\n".join(notes))
+        self.notes.setVisible(bool(notes))
+        whole = not model.problem
+        self.use.setText("In use" if model.name == state.used else "Use this model")
+        self.use.setEnabled(state.is_free and whole and model.name != state.used)
+        self.remove.setText("Remove it for good" if self._is_sure else "Remove")
+        self.remove.setVisible(not model.embedded)
+        for shown in (self.remove, self.show_strips, self.discover):
+            shown.setEnabled(state.is_free)
+        for shown in (self.directions_title, self.show_strips, self.discover, self.rows):
+            shown.setVisible(whole)
+        self.rows.show_directions(model)
+
+    def _remove(self) -> None:
+        """The first press asks, the second does."""
+        if self._is_sure:
+            self._is_sure = False
+            self.session.remove(self._name)
+        else:
+            self._is_sure = True
+            self.remove.setText("Remove it for good")
+
+
+class OfferPage(_Page):
+    """Something that can be downloaded: its terms come first."""
+
+    def __init__(self, state: ModelsState, session: ModelsSession) -> None:
+        super().__init__(state, session)
+        self.terms = words("dim")
+        card = QFrame()
+        card.setObjectName("card")
+        inside = QVBoxLayout(card)
+        inside.setContentsMargins(14, 12, 14, 12)
+        inside.addWidget(self.terms)
+        self.accepted = QCheckBox("I have read these terms and accept them")
+        self.download = button("Download", "primary")
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setRange(0, 1000)
+        self.bar.setFixedWidth(180)
+        self.far = words("dim")
+        self.column.addWidget(card)
+        self.column.addWidget(self.accepted)
+        self.add_row(self.download)
+        self.add_row(self.bar)
+        self.column.addWidget(self.far)
+        self.column.addStretch(1)
+        self._offer: Offer | None = None
+        self.accepted.clicked.connect(self._accept)
+        self.download.clicked.connect(self._download)
+
+    def show_offer(self, offer: Offer) -> None:
+        state = self.state
+        self._offer = offer
+        self.title.setText(offer.name)
+        fetched = (
+            "" if offer.fetched else "\nIts address and checksum are its publisher's; we have never fetched it."
+        )
+        self.text.setText(f"{offer.description}.{fetched}")
+        self.terms.setText(
+            "\n\n".join(f"{name}\n\n{text}\n\n{address}" for name, text, address in offer.licences)
+        )
+        self.accepted.setChecked(offer.name in state.accepted)
+        found = state.downloads.get(offer.name)
+        running = found is not None and found.is_running
+        begun = found is not None or offer.have > 0
+        is_there = state.name_for(offer.name) != offer.name
+        self.accepted.setEnabled(not running)
+        self.download.setText(
+            "Installed" if is_there else "Pause" if running else "Resume" if begun else "Download"
+        )
+        self.download.setEnabled(running or state.may_download(offer))
+        part = found.fraction if found else offer.have / offer.size if offer.size else 0.0
+        self.bar.setVisible(begun and not is_there)
+        self.bar.setValue(round(part * 1000))
+        self.far.setVisible(begun and not is_there)
+        message = found.message if found else ""
+        self.far.setText(f"{message} {part:.0%}".strip() if running else f"paused at {part:.0%}")
+
+    def _accept(self, checked: bool) -> None:
+        if self._offer is not None:
+            self.state.accept(self._offer, checked)
+
+    def _download(self) -> None:
+        if self._offer is not None:
+            found = self.state.downloads.get(self._offer.name)
+            if found is not None and found.is_running:
+                self.session.pause()
+            else:
+                self.session.download(self._offer)
+
+
+class FilesPage(_Page):
+    """Files that make one model, before they are read."""
+
+    def __init__(self, state: ModelsState, session: ModelsSession, choose: Callable[[], None]) -> None:
+        super().__init__(state, session)
+        self.title.setText("New model")
+        self.name = QLineEdit()
+        self.name.setMaxLength(100)
+        self.name.setFixedWidth(30 * self.fontMetrics().averageCharWidth())
+        self.more = button("Add files…", "", NO_MODEL)
+        self.bring = button("Import", "primary", "Read them; nothing in them is run")
+        self.forget = button("Leave it", "", "Import nothing")
+        hint = words("hint")
+        hint.setText(NO_MODEL)
+        label = words()
+        label.setText("Name")
+        self.column.addWidget(hint)
+        self.add_row(label, self.name)
+        self.add_row(self.bring, self.more, self.forget)
+        self.column.addStretch(1)
+        self._files: Sequence[str] = ()
+        self.more.clicked.connect(choose)
+        self.bring.clicked.connect(lambda: session.import_files(self.name.text().strip()))
+        self.forget.clicked.connect(state.forget_files)
+        self.name.textChanged.connect(lambda _: self._enable())
+
+    def show_files(self) -> None:
+        files = self.state.files
+        if files != self._files:
+            self.name.setText(self.state.suggested_name if not self._files else self.name.text())
+            self._files = files
+        self.text.setText("\n".join(PurePath(file).name for file in files))
+        self._enable()
+
+    def _enable(self) -> None:
+        free = self.state.is_free
+        name = self.name.text().strip()
+        self.bring.setEnabled(free and bool(self._files) and self.state.name_for(name) == name)
+        for one in (self.name, self.more, self.forget):
+            one.setEnabled(free)
+
+
+def words(name: str = "") -> QLabel:
+    """Text that wraps and can be selected; nothing in it is markup."""
+    label = QLabel()
+    label.setObjectName(name)
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label

@@ -1,0 +1,58 @@
+"""An engine that runs during an upgrade: its jobs end first, then it goes; windows that stay open are no reason to wait."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.paths import Home
+from installer import running
+from installer.errors import InstallError
+from plugin.likeness.client import Client, EngineProblem
+from plugin.likeness.launch import ensure_engine
+from tests.conftest import START, left_over
+
+
+class BusyEngine:
+    """Has a job the first two times it is asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def connect(self, home: Path) -> BusyEngine:
+        return self
+
+    def status(self) -> dict[str, object]:
+        self.asked += 1
+        return {"jobs": [{"kind": "edit"}] if self.asked < 3 else []}
+
+
+@pytest.fixture
+def busy(monkeypatch: pytest.MonkeyPatch) -> BusyEngine:
+    engine = BusyEngine()
+    monkeypatch.setattr(running, "Client", engine)
+    monkeypatch.setattr(running, "POLL_SECONDS", 0.0)
+    return engine
+
+
+def test_jobs_are_waited_for(busy: BusyEngine, tmp_path: Path) -> None:
+    said: list[str] = []
+    running.let_finish(tmp_path, said.append)
+    assert said == ["the running engine finishes what it has begun (1)"] * 2
+
+
+def test_but_not_for_ever(busy: BusyEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "JOBS_SECONDS", 0)
+    with pytest.raises(InstallError, match="Close its windows"):
+        running.let_finish(tmp_path, lambda _: None)
+
+
+def test_a_real_engine_is_ended(home: Home) -> None:
+    running.stop_engine(home.root)  # none runs
+    ensure_engine(home.root, START)
+    running.let_finish(home.root, lambda _: None)
+    running.stop_engine(home.root)
+    assert not left_over(home)
+    with pytest.raises(EngineProblem):
+        Client.connect(home.root)
