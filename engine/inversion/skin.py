@@ -23,7 +23,7 @@ REGIONS = (
 )  # fmt: skip
 COLOURED = 128  # px at which colours are looked at
 WITH_EARS = 1.25  # size of what has the ears in it, in faces
-OUTLINE = 0.02  # how soft, crop units
+OUTLINE, SOFT = 0.02, 0.005  # how soft the face's outline and the skin's borders are, crop units
 EDGE = 0.06  # crop units, across which it begins at the brows
 SPREAD = 0.15  # of logarithms of colours, the least that a region is believed to have
 SHADE = 0.6  # of their lightness alone: there are shadows
@@ -51,7 +51,8 @@ def skin_map(reader: FaceReader, crop: torch.Tensor, landmarks: torch.Tensor) ->
     inside = resize(face * reach * (1 - features(landmarks, SIZE)), COLOURED)
     bare = _bare(regions, inside, colours)
     bare = bare * resize(_joined(resize(bare, JOINED), resize(face, JOINED)), COLOURED)
-    return _guided(resize(bare, SIZE), (resize(crop, SIZE).clamp(-1, 1) + 1) / 2).clamp(0, 1) * reach
+    drawn = _guided(resize(bare, SIZE), (resize(crop, SIZE).clamp(-1, 1) + 1) / 2).clamp(0, 1)
+    return blur(drawn, SOFT) * reach
 
 
 def beyond_face(landmarks: torch.Tensor) -> torch.Tensor:

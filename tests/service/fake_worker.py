@@ -1,6 +1,7 @@
 """A worker without torch, for tests of the service. What it does hangs on the request's edits:
 
 seconds      how long the job takes (0.05), in reported steps
+minutes      added to that (0)
 deaf         it reports nothing, so a cancel is not seen
 stubborn     it ignores SIGTERM
 hold         it holds so many GB of memory
@@ -65,7 +66,7 @@ class FakePipeline:
         if "deaf" in edits:
             time.sleep(edits["deaf"] * 10)
         held = np.ones(int(edits.get("hold", 0) * 1e9), np.uint8)
-        self._take_time(edits.get("seconds", 0.05), "die" in edits, report)
+        self._take_time(60 * edits.get("minutes", 0.0) + edits.get("seconds", 0.05), "die" in edits, report)
         del held
         if "lost" in edits:
             raise AcceleratorError("CUDA error: unspecified launch failure")

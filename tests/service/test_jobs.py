@@ -31,9 +31,9 @@ def client(engine: LivingEngine) -> Iterator[Client]:
 
 
 def different(client: Client, count: int) -> list[dict]:
-    """Requests that take ten seconds each."""
+    """Requests that take a minute each."""
     request = edit(client)
-    return [request | {"edits": {"seconds": 10 - number / 100}} for number in range(count)]
+    return [request | {"edits": {"minutes": 1, "seconds": number / 100}} for number in range(count)]
 
 
 def test_events_of_a_job(client: Client) -> None:
