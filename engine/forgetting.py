@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import math
+import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from engine.errors import InversionMissing
 from engine.messages import Message
 from engine.paths import Home, inside
-from engine.storage import PART
+from engine.storage import PART, STRAY_SECONDS
 
 KINDS = (".safetensors", ".damaged")
 
@@ -22,19 +24,24 @@ class Forgotten(Message):
     bytes: int
 
 
-def forget(home: Home, identity: str | None, keep: Collection[str] | None) -> Forgotten:
+def forget(home: Home, identity: str | None, keep: Collection[str] = (), since: float = math.inf) -> Forgotten:
     """Remove an inversion, also where it was set aside as damaged; None: all of them.
 
     Which faces a spooled picture shows nobody has noted: all of them go but those whose id is in `keep`, the
-    pictures that jobs are about, and what is just being written. `keep` is None where no engine runs: then all goes.
+    pictures that jobs are about, and those written at `since` (seconds of the epoch) or later, which jobs may have
+    made. What somebody, here or in another process, may just be writing stays in any case.
     Raises `InversionMissing` when there is none of that id; then nothing is removed.
     """
-    inversions = _whole(home.inversions, keep) if identity is None else list(_found(home, identity))
+    inversions = _whole(home.inversions) if identity is None else list(_found(home, identity))
     if identity is not None and not inversions:
         raise InversionMissing(
             "This inversion is not in the engine's cache.", "`forget` without a name lists them."
         )
-    pictures = [path for path in _whole(home.spool, keep) if path.stem not in (keep or ())]
+    pictures = [
+        path
+        for path in _whole(home.spool)
+        if path.stem not in keep and not (_is_young(path, since) or _is_young(path.with_suffix(".raw"), since))
+    ]
     freed = _removed(inversions) + _removed(pictures)
     return Forgotten(
         inversions=sum(path.suffix in KINDS for path in inversions),
@@ -43,9 +50,17 @@ def forget(home: Home, identity: str | None, keep: Collection[str] | None) -> Fo
     )
 
 
-def _whole(folder: Path, keep: Collection[str] | None) -> list[Path]:
-    """The files, without those that are just being written; where no engine runs, nobody does."""
-    return [path for path in folder.iterdir() if keep is None or not path.name.startswith(PART)]
+def _whole(folder: Path) -> list[Path]:
+    """The files, without those that may just be being written."""
+    oldest = time.time() - STRAY_SECONDS
+    return [path for path in folder.iterdir() if not (path.name.startswith(PART) and _is_young(path, oldest))]
+
+
+def _is_young(path: Path, since: float) -> bool:
+    """Whether it was written since then, and is there."""
+    with contextlib.suppress(FileNotFoundError):
+        return path.stat().st_mtime >= since
+    return False
 
 
 def _found(home: Home, identity: str) -> Iterator[Path]:

@@ -19,9 +19,8 @@ import numpy as np
 from engine.errors import BadRequest
 from engine.messages import BYTES_PER_PIXEL, Picture, PixelFormat
 from engine.paths import inside
-from engine.storage import PART, beside
+from engine.storage import PART, STRAY_SECONDS, beside
 
-STRAY_SECONDS = 600.0  # a file that is still being written is younger
 _SHAPES: dict[str, tuple[type, int]] = {
     "RGBA u8": (np.uint8, 4),
     "RGBA float": (np.float32, 4),

@@ -18,6 +18,7 @@ from typing import BinaryIO
 from engine.errors import DiskFull
 
 PART = "part-"
+STRAY_SECONDS = 600.0  # a file that is still being written is younger
 ROOM_LEFT = 50_000_000  # bytes of a disk that are left to others
 
 

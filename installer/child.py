@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -30,7 +31,8 @@ def run(
 ) -> str:
     """What a program prints, on both streams. It inherits `lock`, so that it holds it even when we are killed.
 
-    Raises `ChildFailed` when it cannot be started, fails or takes longer than `timeout` seconds.
+    Raises `ChildFailed` when it cannot be started, fails or takes longer than `timeout` seconds: then it is killed
+    with all that it has started.
     """
     lines: list[str] = []
     try:
@@ -43,6 +45,7 @@ def run(
             text=True,
             errors="replace",
             pass_fds=(lock,) if os.name == "posix" else (),
+            start_new_session=timeout is not None,
         )
     except OSError as error:
         raise ChildFailed(f"{command[0]}: {error.strerror}") from error
@@ -58,14 +61,25 @@ def run(
 
 @contextlib.contextmanager
 def _deadline(process: subprocess.Popen[str], seconds: float | None) -> Iterator[None]:
-    """Kill the process when it takes longer."""
+    """Kill the process's group when it takes longer, or when we are interrupted."""
     if seconds is None:
         yield
         return
-    timer = threading.Timer(seconds, process.kill)
+    timer = threading.Timer(seconds, _kill_group, (process,))
     timer.daemon = True
     timer.start()
     try:
         yield
+    except BaseException:
+        _kill_group(process)
+        raise
     finally:
         timer.cancel()
+
+
+def _kill_group(process: subprocess.Popen[str]) -> None:
+    if os.name != "posix":
+        process.kill()
+        return
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

@@ -69,7 +69,10 @@ def detect_torch() -> str:
     program = shutil.which("nvidia-smi")
     if program is None:
         return "cpu"
-    done = subprocess.run([program, "--list-gpus"], capture_output=True, check=False, timeout=60)
+    try:
+        done = subprocess.run([program, "--list-gpus"], capture_output=True, check=False, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return "cpu"
     return "cuda" if done.returncode == 0 and done.stdout.strip() else "cpu"
 
 

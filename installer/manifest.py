@@ -63,7 +63,7 @@ def load(home: Path) -> Manifest | None:
         raise InstallError(f"{path} cannot be read: {error.strerror}.", "Mend its permissions.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InstallError(
-            f"{path} is damaged ({error}).", "Remove it and install again; what is there is made anew."
+            f"{path} is damaged ({error}).", f"Remove it and {home / PROGRAM}, then install again."
         ) from error
 
 

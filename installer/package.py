@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import io
-import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 from pathlib import Path
 
 from installer.checks import SUMS
@@ -30,10 +30,11 @@ def package(output: Path, wheels: Path | None) -> int:
     stem = "-".join(name.split("-")[:2])
     (output / name).write_bytes(build_wheel(REPOSITORY))
     (output / f"{stem}-plugin.zip").write_bytes(_plugin())
-    if wheels is None:
-        wheels = output / "wheels"
-        _download(output / name, wheels)
-    _write_bundle(output / f"{stem}-offline.tar", stem, wheels)
+    with tempfile.TemporaryDirectory(prefix="wheels-", dir=output) as fresh:
+        if wheels is None:
+            wheels = Path(fresh)
+            _download(output / name, wheels)
+        _write_bundle(output / f"{stem}-offline.tar", stem, wheels)
     made = [output / name, output / f"{stem}-plugin.zip", output / f"{stem}-offline.tar"]
     (output / SUMS).write_text("".join(f"{_digest(path)}  {path.name}\n" for path in made), "utf-8")
     for path in made:
@@ -48,7 +49,6 @@ def _plugin() -> bytes:
 
 
 def _download(wheel: Path, folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
     command = [
         sys.executable,
         "-m",

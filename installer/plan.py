@@ -33,7 +33,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Plan:
-    """`reused` is the environment that is there already and whole; `new_folders` come with the home."""
+    """`reused` is the environment that is there already and whole.
+
+    `new_folders` come with the home; it is one of them unless it was there, empty.
+    """
 
     home: Path
     version: str
@@ -50,6 +53,8 @@ def look(request: Request, manifest: Manifest | None) -> Plan:
     if manifest is None and request.action != "install":
         raise InstallError(f"Likeness is not installed in {request.home}.", "Use `install`.")
     checks.check_user()
+    if manifest is None:
+        checks.check_home(request.home)
     checks.check_bundle(REPOSITORY)
     gimps = find_gimps(Path.home())
     known = manifest or Manifest()
@@ -73,7 +78,7 @@ def look(request: Request, manifest: Manifest | None) -> Plan:
         gimps,
         reused,
         needed,
-        missing_folders(request.home),
+        _new_folders(request.home) if manifest is None else [],
     )
 
 
@@ -128,10 +133,18 @@ def _reusable(request: Request, known: Manifest, ingredients: Ingredients) -> Pa
     return None
 
 
+def _new_folders(home: Path) -> list[Path]:
+    """What an uninstall takes away with the home."""
+    if home.is_dir():
+        return [home] if any(home.iterdir()) else []
+    return missing_folders(home)
+
+
 def _check(home: Path, python: Path, gimps: Gimps, needed: int) -> None:
     environment.check_python(python)
     checks.check_writable(home)
     for profile in gimps.profiles:
         checks.check_writable(profile.folder)
         check_free(profile.folder)
+        checks.check_alone(profile.folder, home)
     checks.check_room(home, needed)

@@ -16,6 +16,7 @@ SOURCE = REPOSITORY / "plugin" / "likeness"
 NAME = "likeness"
 PROCEDURES = ("plug-in-likeness-invert", "plug-in-likeness-edit", "plug-in-likeness-restore")
 LOCATION = "location.json"
+VERIFY_SECONDS = 300
 
 
 def engine_command() -> list[str]:
@@ -96,17 +97,18 @@ def _check(folder: Path) -> None:
 def verify(console: Path, profile: Path) -> None:
     """Start GIMP without a window on this profile; raise `InstallError` unless it has our procedures."""
     lookups = ", ".join(f"Gimp.get_pdb().lookup_procedure({name!r}) is not None" for name in PROCEDURES)
-    done = subprocess.run(
-        [
-            *(str(console), "-nidfs", "--batch-interpreter", "python-fu-eval"),
-            *("-b", f"print('likeness:', all([{lookups}]))", "--quit"),
-        ],
-        env=os.environ | {"GIMP3_DIRECTORY": str(profile)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    command = [str(console), "-nidfs", "--batch-interpreter", "python-fu-eval"]
+    try:
+        done = subprocess.run(
+            [*command, "-b", f"print('likeness:', all([{lookups}]))", "--quit"],
+            env=os.environ | {"GIMP3_DIRECTORY": str(profile)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=VERIFY_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise InstallError(f"{console} does not answer.", "See that GIMP itself works.") from error
     if "likeness: True" not in done.stdout:
         said = (done.stderr or done.stdout).strip().splitlines()[-3:]
         raise InstallError(f"GIMP does not see the plug-in in {profile}. It says: {' / '.join(said)}")

@@ -82,6 +82,9 @@ def _versions(folder: Path) -> list[Path]:
 
 
 def _minor_version(console: str) -> str | None:
-    done = subprocess.run([console, "--version"], capture_output=True, text=True, check=False, timeout=60)
+    try:
+        done = subprocess.run([console, "--version"], capture_output=True, text=True, check=False, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
     found = re.search(r"\b(3\.\d+)\.\d+", done.stdout)
     return found[1] if found else None

@@ -48,7 +48,7 @@ def unit_files(user: Path, home: Path, engine: list[str], platform: str = sys.pl
     folder = _systemd_folder(user)
     return {
         folder / "likeness.service": _SERVICE.format(
-            home=_escaped(home), command=" ".join(f'"{_escaped(word)}"' for word in engine)
+            home=escaped(home), command=" ".join(f'"{escaped(word)}"' for word in engine)
         ),
         folder / "likeness.path": _PATH.format(home=str(home).replace("%", "%%")),
     }
@@ -76,6 +76,12 @@ def switch_off(platform: str = sys.platform) -> None:
         _done("launchctl", "bootout", f"gui/{os.getuid()}/{LABEL}")
     else:
         _done("systemctl", "--user", "stop", "likeness.path", "likeness.service")
+
+
+def reload(platform: str = sys.platform) -> None:
+    """Have the service manager forget the units that are gone."""
+    if platform == "linux":
+        _done("systemctl", "--user", "daemon-reload")
 
 
 _SERVICE = """[Unit]
@@ -114,7 +120,7 @@ def _systemd_folder(user: Path) -> Path:
     return Path(os.environ.get("XDG_CONFIG_HOME") or user / ".config") / "systemd/user"
 
 
-def _escaped(word: str | Path) -> str:
+def escaped(word: str | Path) -> str:
     """For a quoted word of a unit file."""
     return str(word).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
 

@@ -1,7 +1,8 @@
 """Install, upgrade, repair: a new environment beside the old one, then the swap, then the proof, then the old one goes.
 
 Every step may be repeated, and the manifest is ahead of what it names, so an installer that was killed is finished
-by the next run. What fails is undone: a first installation to nothing, a later one to what was there before.
+by the next run. What fails is undone: a first installation to nothing but its downloads, a later one to what was
+there before.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from installer.profiles import Profile
 from installer.report import Report, size_text
 from installer.running import let_finish, stop_engine
 from installer.selftest import prove_engine, prove_in_gimp
-from installer.uninstall import remove, remove_last
+from installer.uninstall import remove, remove_last, switch_off
 
 
 def bring(request: Request, yes: bool, dry_run: bool) -> int:
@@ -58,6 +59,8 @@ class _Setup:
 
     def run(self) -> None:
         try:
+            if self._plan.reused is None:
+                let_finish(self._home, self._report.detail)  # rather than making an environment in vain
             self._begin()
             folder = self._make_environment()
             if folder != self._before:
@@ -80,8 +83,8 @@ class _Setup:
         self._manifest.is_complete = False
         self._manifest.add(
             files=_link_places(program / "current"),
-            trees=[program / "scratch", self._home / "selftest"],
-            folders=[*self._plan.new_folders, self._home, program],
+            trees=[program / "scratch", program / "selftest"],
+            folders=[*self._plan.new_folders, program],
         )
         self._manifest.save(self._home)
         program.mkdir(exist_ok=True)
@@ -149,7 +152,7 @@ class _Setup:
                 self._report.detail("the service manager did not answer; it takes effect at your next login")
 
     def _prove(self, folder: Path) -> None:
-        scratch = self._home / "selftest"
+        scratch = self._home / PROGRAM / "selftest"
         asked = [(p, c) for p in self._plan.gimps.profiles if (c := self._plan.gimps.console_of(p))]
         with self._report.step("Self-test"):
             for profile, console in asked:
@@ -191,8 +194,7 @@ class _Setup:
     def _undo(self) -> None:
         self._report.say("It did not work; undoing what was done …")
         if self._before is None:
-            remove(self._home, self._manifest, [])
-            remove_last(self._home)
+            self._undo_first()
             return
         self._remove_environments({self._before})
         self._remove_scratch()
@@ -201,6 +203,19 @@ class _Setup:
         self._register(self._before)
         self._manifest.is_complete = self._was_complete
         self._manifest.save(self._home)
+
+    def _undo_first(self) -> None:
+        """Back to nothing, but for what pip has downloaded: that stays on record, for the next try."""
+        switch_off(self._home)
+        scratch = self._home / PROGRAM / "scratch"
+        if not (scratch / "downloads").is_dir():
+            remove(self._home, self._manifest, [])
+            remove_last(self._home, self._manifest)
+            return
+        self._manifest.trees.remove(str(scratch))
+        remove(self._home, self._manifest, [scratch / "tmp", self._plan.ingredients.wheel])
+        Manifest(trees=[str(scratch)], folders=self._manifest.folders).save(self._home)
+        self._report.say(f"What was downloaded stays in {scratch} for the next try; `uninstall` removes it.")
 
 
 def _link_places(path: Path) -> tuple[Path, Path]:

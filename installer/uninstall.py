@@ -16,7 +16,7 @@ from installer.locks import LOCK, locked
 from installer.manifest import NAME, Manifest, load
 from installer.plugin import LOCATION
 from installer.report import Report, size_text
-from installer.running import stop_engine
+from installer.running import let_finish, stop_engine
 
 ENGINES_OWN = ("run", "logs")  # sockets, spool, logs
 
@@ -43,26 +43,27 @@ def uninstall(home: Path, yes: bool, dry_run: bool) -> int:
     """Exit code. With `yes` nothing is asked, and the user's belongings stay."""
     manifest = load(home)
     if manifest is None:
-        _remove_empty(home)
-        print(f"Likeness is not installed in {home}.")
-        return 0
+        return _nothing(home)
     if dry_run:
         _tell(home, manifest)
         return 0
     report = Report(2)
     with locked(home):
+        manifest = load(home)  # another installer may have been at work until now
+        if manifest is None:
+            return _nothing(home)
         doomed = [home / name for name in ENGINES_OWN]
         if not yes:
             doomed += [path for things in BELONGINGS if _asked(home, things) for path in things.paths(home)]
         with report.step("Stopping the engine"):
-            service.switch_off()
+            let_finish(home, report.detail)
+            switch_off(home)
             stop_engine(home)
         with report.step("Removing"):
             freed = remove(home, manifest, doomed)
-    remove_last(home)
+    remove_last(home, manifest)
     print(f"Likeness is gone; {size_text(freed)} are free again.")
-    if home.exists():
-        stays = ", ".join(sorted(path.name for path in home.iterdir()))
+    if home.exists() and (stays := ", ".join(sorted(path.name for path in home.iterdir()))):
         print(f"What stays is yours, in {home}: {stays}.")
     return 0
 
@@ -84,7 +85,20 @@ def remove(home: Path, manifest: Manifest, doomed: list[Path]) -> int:
     for folder in (home / "models", home / "inversions", *(Path(name) for name in reversed(manifest.folders))):
         with contextlib.suppress(OSError):  # not empty, or gone
             folder.rmdir()
+    service.reload()
     return freed
+
+
+def switch_off(home: Path) -> None:
+    """Switch the service off, unless it is another home's."""
+    if all(_is_ours(path, home) for path in service.unit_files(Path.home(), home, [])):
+        service.switch_off()
+
+
+def _nothing(home: Path) -> int:
+    _remove_empty(home)
+    print(f"Likeness is not installed in {home}.")
+    return 0
 
 
 def _asked(home: Path, things: Belongings) -> bool:
@@ -104,8 +118,8 @@ def _is_ours(path: Path, home: Path) -> bool:
     """False for a plug-in or a service that another home has taken over since."""
     claims = {
         LOCATION: f'"home": {json.dumps(str(home))}',
-        "likeness.service": f"{home}/{service.WANTED}",
-        "likeness.path": f"{home}/{service.WANTED}",
+        "likeness.service": f'"{service.escaped(home)}/{service.WANTED}"',
+        "likeness.path": "=" + f"{home}/{service.WANTED}".replace("%", "%%"),
     }
     try:
         return path.name not in claims or claims[path.name] in path.read_text("utf-8")
@@ -139,18 +153,21 @@ def _remove_tree(path: Path) -> int:
     return size
 
 
-def remove_last(home: Path) -> None:
-    """Remove the manifest and the lock, when all else is gone."""
+def remove_last(home: Path, manifest: Manifest) -> None:
+    """Remove the manifest and the lock, when all else is gone, and the home if the installer made it."""
     for name in (NAME, f".{NAME}", LOCK):
         (home / name).unlink(missing_ok=True)
-    _remove_empty(home)
+    for folder in reversed(manifest.folders):
+        with contextlib.suppress(OSError):  # not empty, or gone
+            Path(folder).rmdir()
 
 
 def _remove_empty(home: Path) -> None:
     """A home in which there is nothing but the lock, as after an installer that was killed at once."""
     with contextlib.suppress(OSError):
-        if {path.name for path in home.iterdir()} <= {LOCK, f".{NAME}"}:
-            for path in home.iterdir():
+        found = list(home.iterdir())
+        if found and {path.name for path in found} <= {LOCK, f".{NAME}"}:
+            for path in found:
                 path.unlink()
             home.rmdir()
 

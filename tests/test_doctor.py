@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -79,6 +81,37 @@ def test_a_check_that_stumbles_is_a_finding(
     assert code == 1
     assert "/somewhere" in found["stumbling"][0]["sentence"]
     assert "disk" in found
+
+
+def test_a_check_that_takes_too_long_is_a_finding(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def hanging(*_: object, **__: object) -> None:
+        raise subprocess.TimeoutExpired("python", 120)
+
+    monkeypatch.setattr(subprocess, "run", hanging)
+    monkeypatch.setattr(doctor, "_CHECKS", (doctor._dialogs, doctor._room))
+    code, found = diagnosed(capsys)
+    assert code == 1
+    assert "120 seconds" in found["dialogs"][0]["sentence"]
+    assert "disk" in found
+
+
+@pytest.mark.parametrize(
+    ("device", "bad"), [("auto", False), ("cpu", False), ("cuda", False), ("mps", True), ("cuda:0", True)]
+)
+def test_the_device_of_the_settings(
+    home: Home, monkeypatch: pytest.MonkeyPatch, device: str, bad: bool
+) -> None:
+    said = json.dumps({"version": "2.0", "devices": ["cpu (2 threads)", "cuda:0 (A, 1.0 of 2.0 GB free)"]})
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: SimpleNamespace(stdout=said))
+    home.create()
+    home.settings_file.write_text(json.dumps({"device": device}))
+    found = [finding for finding in doctor._torch(home) if finding.level == "bad"]
+    assert len(found) == bad
+    for finding in found:
+        assert device in finding.sentence
+        assert "cpu, cuda." in finding.remedy
 
 
 def test_displays(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,7 @@ ALLOWED: dict[str, set[str]] = {
     "engine.forgetting": {"engine.messages", "engine.paths", "engine.storage"},
     "engine.logs": set(),
     "engine.compose": {"engine.messages"},
-    "engine.photo": set(),
+    "engine.photo": {"engine.storage"},
     "engine.networks": set(),
     "engine.faces": set(),
     "engine.weights": WEIGHTS,

@@ -52,9 +52,7 @@ class RayWorker:
         try:
             return self._ray.get(self._actor.answer.remote(header, data))
         except self._ray.exceptions.RayError as error:
-            raise WorkerLost(
-                "The Ray worker that worked on this photograph was lost, twice.", "Ray's logs say why."
-            ) from error
+            raise WorkerLost("The Ray worker was lost.", "Ray's logs say why.") from error
 
     def close(self) -> None:
         """As `engine.batch.team.Worker`."""

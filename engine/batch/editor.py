@@ -16,7 +16,7 @@ import shutil
 import signal
 import socket
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,14 +24,14 @@ from typing import Any
 import numpy as np
 
 from engine import compose
-from engine.errors import InternalError, LikenessError, OutOfMemory, UnknownDirection
+from engine.errors import InternalError, LikenessError, OutOfMemory, PhotoTooLarge, UnknownDirection
 from engine.messages import EditRequest, EditResult
 from engine.paths import Home
 from engine.photo import load_photo, save_photo
 from engine.settings import load_settings
 from engine.spool import Spool
 from engine.weights.store import model_folder
-from engine.worker.link import Link, pack
+from engine.worker.link import MAX_DATA, Link, pack
 from engine.worker.pipeline import Pipeline
 
 Json = dict[str, Any]
@@ -39,11 +39,24 @@ _NO_PICTURE = "0" * 64
 log = logging.getLogger("likeness.batch")
 
 
+@dataclass(frozen=True)
+class _PrivateHome(Home):
+    """A home whose inversions lie in a private folder."""
+
+    private: Path
+
+    @property
+    def inversions(self) -> Path:
+        return self.private / "inversions"
+
+
 class Editor:
-    """Edits one photograph after another. Its pictures lie in a private folder, away from a running engine's."""
+    """Edits one photograph after another. Its pictures and inversions lie in a private folder, away from a running
+    engine's, and go with each photograph.
+    """
 
     def __init__(self, home: Home, private: Path) -> None:
-        self._home = home
+        self._home = _PrivateHome(home.root, private)
         self._photographs, self._results, spool = (
             private / name for name in ("photographs", "results", "spool")
         )
@@ -92,9 +105,13 @@ class Editor:
         try:
             source.write_bytes(data)
             facts = self._edit_file(source, target, request)
+            if target.stat().st_size > MAX_DATA:
+                raise PhotoTooLarge(
+                    f"The result has more than {MAX_DATA >> 20} MB.", "Edit it alone: python -m engine edit"
+                )
             return facts, target.read_bytes()
         finally:
-            for path in (source, target):
+            for path in (source, target, *self._home.inversions.glob("*")):
                 path.unlink(missing_ok=True)
             self._spool.clear()
 

@@ -49,9 +49,7 @@ class LocalWorker:
             self._socket.sendall(pack(header, data))
             frame = self._link.receive()
         if frame is None:
-            raise WorkerLost(
-                "The process that worked on this photograph died, twice.", "It may be too large for the memory."
-            )
+            raise WorkerLost("The process that computes died.", "There may be too little memory.")
         return frame.header, frame.data
 
     def close(self) -> None:

@@ -86,7 +86,8 @@ class Team:
                 if attempt < ATTEMPTS:
                     waiting.put((task, attempt + 1))
                 else:
-                    ended.put(Ended(task, {}, b"", error))
+                    sentence = f"{ATTEMPTS} workers were lost over this photograph. {error.sentence}"
+                    ended.put(Ended(task, {}, b"", WorkerLost(sentence, error.remedy)))
             except LikenessError as error:
                 ended.put(Ended(task, {}, b"", error))
             except Exception as error:  # or whoever takes the ends would wait for ever
@@ -98,10 +99,10 @@ class Team:
         worker = self._take()
         try:
             facts, result = worker.ask({"edit": request, "name": task.source.name}, data)
-        except WorkerLost:
-            worker.close()
+        except Exception:  # whatever it was, the next answer might be to this question
             with self._lock:
                 self._busy.discard(worker)
+            worker.close()
             raise
         with self._lock:
             self._busy.discard(worker)
@@ -110,13 +111,14 @@ class Team:
 
     def _take(self) -> Worker:
         with self._lock:
-            if self._stopped:
-                raise WorkerLost("The batch was stopped.")
             worker = self._idle.pop() if self._idle else None
         worker = worker or self._start()
         with self._lock:
-            self._busy.add(worker)
-        return worker
+            if not self._stopped:
+                self._busy.add(worker)
+                return worker
+        worker.close()
+        raise WorkerLost("The batch was stopped.")
 
 
 def answered(facts: Json) -> Json:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import filelock
+from pydantic import ValidationError
 
 from engine import __version__
 from engine.batch.cluster import connect
@@ -19,6 +20,7 @@ from engine.batch.plan import LOCK, Journal, Task, key_of, photographs_of, read_
 from engine.batch.team import Ended, Team, Worker, answered
 from engine.cli.report import Outcome, Silence, reporter
 from engine.errors import BadRequest, Busy, LikenessError
+from engine.messages import EditRequest
 from engine.paths import Home
 from engine.photo.encoding import write_whole
 from engine.settings import load_settings
@@ -73,9 +75,12 @@ def _workers(address: str | None, home: Home) -> Callable[[], Worker]:
 
 
 def _request(options: argparse.Namespace, home: Home) -> Json:
-    """Everything that determines a result but for the photograph; nothing is left to the settings of a worker."""
+    """Everything that determines a result but for the photograph; nothing is left to the settings of a worker.
+
+    Raises `BadRequest` for what is out of range, or no name.
+    """
     settings = load_settings(home)
-    return {
+    request = {
         "edits": dict(options.edits),
         "face": options.face,
         "refine_steps": settings.refine_steps if options.refine_steps is None else options.refine_steps,
@@ -83,6 +88,12 @@ def _request(options: argparse.Namespace, home: Home) -> Json:
         "keep_identity": options.keep_identity,
         "blend": options.blend,
     }
+    try:
+        EditRequest.model_validate(request | {"picture": "0" * 64})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BadRequest(f"{'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
+    return request
 
 
 def _planned(photographs: list[Path], settings: Json) -> tuple[list[Task], list[Ended]]:

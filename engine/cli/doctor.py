@@ -19,7 +19,9 @@ from engine.cli import health
 from engine.cli.bundle import write_bundle
 from engine.cli.health import INSTALL_AGAIN, Finding
 from engine.cli.report import Outcome, reporter
+from engine.errors import BadRequest
 from engine.paths import Home
+from engine.settings import load_settings
 from installer.profiles import find_profiles, plugin_problem
 
 Check = Callable[[Home], Iterator[Finding]]
@@ -68,6 +70,8 @@ def _found(subject: str, check: Check, home: Home) -> Iterator[Finding]:
         yield from check(home)
     except OSError as error:
         yield Finding(subject, "bad", f"It cannot be looked at: {error}.", "Mend its permissions.")
+    except subprocess.SubprocessError as error:
+        yield Finding(subject, "bad", f"It cannot be looked at: {error}.", "Try again when less is running.")
 
 
 def _python(home: Home) -> Iterator[Finding]:
@@ -96,6 +100,21 @@ def _torch(home: Home) -> Iterator[Finding]:
         yield Finding("torch", "bad", f"It cannot be loaded: {error}", INSTALL_AGAIN)
         return
     yield Finding("torch", "ok", f"{facts['version']}, on {', '.join(facts['devices'])}")
+    yield from _device(home, facts["devices"])
+
+
+def _device(home: Home, found: list[str]) -> Iterator[Finding]:
+    """Whether the setting `device` can be had. `found` as `_ASK_TORCH` says it: “cuda:0 (…)” and the like."""
+    kinds = list(dict.fromkeys(name.partition(" ")[0].partition(":")[0] for name in found))
+    with contextlib.suppress(BadRequest):  # which home_folder tells
+        wish = load_settings(home).device
+        if wish not in ("auto", *kinds):
+            yield Finding(
+                "device",
+                "bad",
+                f"The setting “device” is “{wish[:20]}”, which this machine does not have.",
+                f"Set it to “auto”, or to what is there: {', '.join(kinds)}.",
+            )
 
 
 def _room(home: Home) -> Iterator[Finding]:

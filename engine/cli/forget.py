@@ -47,7 +47,7 @@ def _forgotten(home: Home, identity: str | None) -> Forgotten:
         with filelock.FileLock(
             home.lock, timeout=0, mode=0o600
         ):  # so none starts meanwhile and wants its pictures
-            return forget_files(home, identity, None)
+            return forget_files(home, identity)
     except filelock.Timeout:
         raise EngineUnavailable("An engine is just starting or ending.", "Try again in a moment.") from None
 

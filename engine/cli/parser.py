@@ -83,7 +83,9 @@ def _add_control(commands: argparse._SubParsersAction) -> None:
         commands, "forget", "forget.forget", "remove inversions, and the pictures that lie with them"
     )
     which = forget.add_mutually_exclusive_group()
-    which.add_argument("--all", action="store_true", help="all inversions, and whatever else is kept of faces")
+    which.add_argument(
+        "--all", action="store_true", help="all; only pictures of running jobs and of the last minute stay"
+    )
     which.add_argument("id", nargs="?", metavar="ID", help="one; without it they are listed")
 
 

@@ -119,7 +119,8 @@ class Table:
 
     def measure(self, specimen: Specimen, refine_steps: int, path: Path) -> Json:
         """Figures by `method|direction|strength`; leaves a sheet: a row for each method, both ends of each direction."""
-        inversion = invert(self.model, self.mesh, specimen.crop, WHOLE, ITSELF, refine_steps, lambda _: None)
+        args = (self.model, self.mesh, specimen.crop, WHOLE, ITSELF, refine_steps, lambda _: None)
+        inversion = invert(*args, reader=self.gauges.face)
         hull = face_hull(inversion.landmarks, MAP_SIZE)
         entry: Json = {}
         rows = []

@@ -22,13 +22,17 @@ from engine.evaluation.ledger import Ledger, mean, said, table
 from engine.evaluation.picture_figures import Gauges, PictureFigures, measure_picture
 from engine.evaluation.specimens import Collection, Specimen, collect
 from engine.faces.landmarks import FaceMesh
+from engine.inversion.types import METHOD
 from engine.paths import EMBEDDED_MODELS, Home
 from engine.training.inversion_stages import Workshop
 from engine.training.recipe import read_recipe
 from engine.training.sheets import write_sheet
+from engine.weights.direction_vectors import VECTORS
+from engine.weights.directions import TABLE
 from engine.weights.features import load_face_reader, load_identity_reader
 from engine.weights.models import Model, open_model
-from engine.weights.store import EMBEDDED
+from engine.weights.record import digest
+from engine.weights.store import EMBEDDED, model_folder
 
 Json = dict[str, Any]
 FEATURES = EMBEDDED_MODELS / "features"
@@ -66,8 +70,17 @@ class Wishes:
         return open_model(self.model or EMBEDDED, Home.from_environment(), _CPU)
 
     def settings(self, model: Model) -> Json:
-        """What figures hang on, but for the specimens."""
-        return {"model": model.digest, "refine_steps": self.refine_steps, "version": __version__}
+        """What figures hang on, but for the specimens and what was trained for a model."""
+        folder = model_folder(model.name, Home.from_environment())
+        files = [FEATURES / f"{kind}.safetensors" for kind in ("face", "identity")]
+        files += [path for name in (TABLE, VECTORS) if (path := folder / name).exists()]
+        return {
+            "model": model.digest,
+            "files": [digest(path) for path in files],
+            "refine_steps": self.refine_steps,
+            "method": METHOD,
+            "version": __version__,
+        }
 
     def collected(self, mesh: FaceMesh) -> Collection:
         """Raises `BadRequest`."""
@@ -133,7 +146,8 @@ def evaluate_inversion(wishes: Wishes) -> tuple[Report, Path]:
     bench = bench_of(model, mesh, gauges, wishes.refine_steps, _workshop(wishes))
     there = wishes.collected(mesh)
     folder = wishes.folder("inversion")
-    settings = wishes.settings(model) | {"methods": [name for name in METHODS if name not in bench.missing]}
+    methods = [name for name in METHODS if name not in bench.missing]
+    settings = wishes.settings(model) | {"methods": methods, "trained": bench.trained}
     ledger = Ledger(folder / "measured.jsonl", settings)
     found: dict[str, list[Json]] = {}
     for specimen in tqdm(there.specimens, desc="inversions"):

@@ -29,6 +29,7 @@ from engine.training.inversion_stages import Workshop
 from engine.training.loop import WEIGHTS
 from engine.weights.inverters import TrainedEncoder, load_aligner
 from engine.weights.models import Model
+from engine.weights.record import digest
 from engine.weights.store import FaceModel
 
 ENCODER, PUBLISHED, OURS = "encoder only", "published pass", "ours"
@@ -50,7 +51,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class Bench:
-    """A model and what its methods need; `missing` says of those that cannot be run why."""
+    """A model and what its methods need.
+
+    Attributes:
+        trained: digests of the files of encoder and SAMM. missing: of methods that cannot be run, why.
+    """
 
     model: Model
     mesh: FaceMesh
@@ -58,6 +63,7 @@ class Bench:
     refine_steps: int
     encoder: TrainedEncoder | None
     published: Aligner | None
+    trained: tuple[str, ...]
     missing: dict[str, str]
 
     @torch.no_grad()
@@ -109,7 +115,8 @@ class Bench:
         """Without pivotal tuning."""
         if isinstance(self.model, FaceModel):
             steps = self.refine_steps
-            return invert(self.model, self.mesh, specimen.crop, WHOLE, ITSELF, steps, lambda _: None)
+            args = (self.model, self.mesh, specimen.crop, WHOLE, ITSELF, steps, lambda _: None)
+            return invert(*args, reader=self.gauges.face)
         preset = preset_for(self.refine_steps)
         untuned = replace(preset, pivotal_steps=0) if preset else None
         networks = LatentNetworks(self.mesh, self._readers)
@@ -142,9 +149,10 @@ def bench_of(
     """A bench for a model; `shop` has what was trained for it, or the reason why nothing is."""
     missing: dict[str, str] = {}
     encoder = published = None
+    digests: tuple[str, ...] = ()
     if isinstance(model, FaceModel):
         try:
-            encoder, published = _trained(shop, model.digest)
+            encoder, published, digests = _trained(shop, model.digest)
         except LikenessError as error:
             missing[ENCODER] = str(error)
         if published is None:
@@ -157,11 +165,16 @@ def bench_of(
     preset = preset_for(refine_steps)
     if preset is None or not preset.pivotal_steps:
         missing[TUNED] = "These refine steps leave no time for pivotal tuning."
-    return Bench(model, mesh, gauges, refine_steps, encoder, published, missing)
+    return Bench(model, mesh, gauges, refine_steps, encoder, published, digests, missing)
 
 
-def _trained(shop: Workshop | LikenessError, model: str) -> tuple[TrainedEncoder, Aligner | None]:
-    """The encoder for the model of that digest, and SAMM's published form where it is trained. Raises `LikenessError`."""
+def _trained(
+    shop: Workshop | LikenessError, model: str
+) -> tuple[TrainedEncoder, Aligner | None, tuple[str, ...]]:
+    """The encoder for the model of that digest, SAMM's published form where it is trained, and the digests of both.
+
+    Raises `LikenessError`.
+    """
     if isinstance(shop, LikenessError):
         raise shop
     encoder = shop.encoder(_CPU)
@@ -170,8 +183,8 @@ def _trained(shop: Workshop | LikenessError, model: str) -> tuple[TrainedEncoder
     for stage in shop.inversion.samm:
         path: Path = shop.folder / stage.name / WEIGHTS
         if stage.form == "published" and path.exists():
-            return encoder, load_aligner(path, _CPU).network
-    return encoder, None
+            return encoder, load_aligner(path, _CPU).network, (encoder.digest, digest(path))
+    return encoder, None, (encoder.digest,)
 
 
 @torch.no_grad()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -35,16 +36,22 @@ class Ledger:
 
 
 def _lines(path: Path) -> list[Json]:
-    """All lines that are whole; one that was cut short ends them, and is taken away."""
+    """All lines that are whole; one that was cut short ends them, and is cut off."""
     if not path.exists():
         return []
-    whole = []
-    for line in path.read_text("utf-8", "replace").splitlines(keepends=True):
+    data = path.read_bytes()
+    whole, length = [], 0
+    for line in data.splitlines(keepends=True):
         try:
-            whole.append(json.loads(line))
+            entry = json.loads(line)
         except ValueError:
             break
-    path.write_text("".join(json.dumps(line) + "\n" for line in whole), "utf-8")
+        if not line.endswith(b"\n"):
+            break
+        whole.append(entry)
+        length += len(line)
+    if length < len(data):
+        os.truncate(path, length)
     return whole
 
 

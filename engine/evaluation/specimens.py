@@ -53,12 +53,16 @@ class Specimen:
     @property
     def key(self) -> str:
         """Tells it from others, and from another picture of the same name."""
-        return f"{self.data}/{self.name}/{hashlib.sha256(self.crop.tobytes()).hexdigest()[:16]}"
+        return f"{self.data}/{self.name}/{self._digest}"
 
     @property
     def sheet(self) -> str:
-        """Name of the file that shows what was made of it."""
-        return f"{self.data.replace(' ', '-')}-{Path(self.name).stem}.png"
+        """Name of the file that shows what was made of it, and of no other picture."""
+        return f"{self.data.replace(' ', '-')}-{Path(self.name).stem}-{self._digest}.png"
+
+    @property
+    def _digest(self) -> str:
+        return hashlib.sha256(self.crop.tobytes()).hexdigest()[:16]
 
     @property
     def photo(self) -> torch.Tensor:
@@ -86,7 +90,8 @@ def collect(
         except BadRequest as error:
             missing[name] = str(error)
     detector = FaceDetector(EMBEDDED_MODELS / "yunet" / "yunet.safetensors")
-    for path in _files(photographs)[:limit]:
+    files = _files(photographs)
+    for path in [files[number] for number in _chosen(len(files), seed, limit)]:
         try:
             specimens.append(photograph(path, detector, mesh))
         except LikenessError as error:

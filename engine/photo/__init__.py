@@ -140,7 +140,7 @@ def save_photo(photo: Photo, pixels: np.ndarray, path: Path | str) -> None:
 
     Raises:
         BadRequest: the suffix is of no type that can be written, or of one that cannot hold so long a picture.
-        OSError: the file cannot be written.
+        DiskFull, OSError: the file cannot be written.
     """
     if pixels.dtype != np.uint8 or pixels.shape != photo.pixels.shape:
         raise ValueError(f"expected uint8 {photo.pixels.shape}, not {pixels.dtype} {pixels.shape}")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
-import secrets
-import shutil
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from PIL import Image
 
 from engine.errors import BadRequest
 from engine.photo import exif
+from engine.storage import beside
 
 SUFFIXES = {
     ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF",
@@ -95,19 +96,25 @@ def profile_space(profile: bytes) -> str:
 
 
 def write_whole(path: Path, data: bytes | memoryview) -> None:
-    """Write a file beside its place, then rename it; an existing file keeps its permissions."""
-    part = path.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        with part.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            shutil.copymode(path, part)
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    """Write and sync a file of the user's; an existing one keeps its permissions.
+
+    Raises `DiskFull`; what is there stays then.
+    """
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666 & ~_umask()
+    with beside(path, len(data)) as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+        if hasattr(os, "fchmod"):
+            with contextlib.suppress(OSError):  # not every disk knows permissions
+                os.fchmod(file.fileno(), mode)
+
+
+def _umask() -> int:
+    """It can be read only by setting it: to what gives too little meanwhile, never too much."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def _saved(image: Image.Image, kind: str, options: dict[str, Any]) -> memoryview:

@@ -19,7 +19,6 @@ from engine.service.bench import Bench
 from engine.service.jobs import Jobs
 from engine.settings import Settings
 from engine.spool import Spool
-from engine.storage import PART
 
 LOOK_SECONDS = 2.0
 INSTALLED = engine.__file__  # holds the version: whoever installs another one writes it anew
@@ -45,14 +44,13 @@ class Engine:
         self.bench = Bench(commands.worker, home)
         self.jobs = Jobs(home, self.bench, commands.dialog, settings)
         self.stopping = asyncio.Event()
+        self.about_models: set[asyncio.Task[None]] = set()  # requests; they end soon after `stop`
         self._idle_seconds = settings.idle_seconds
         self._code = _installed_code()
         self._born = self._last_request = time.monotonic()
 
     def start(self) -> None:
         self.spool.clear()
-        for path in self.home.inversions.glob(f"{PART}*"):
-            path.unlink()  # only the worker writes there: it was killed
         self.jobs.trim()
         self.bench.start()
 
@@ -66,6 +64,7 @@ class Engine:
     async def end(self) -> None:
         await self.jobs.stop()
         await self.bench.stop()
+        await asyncio.gather(*self.about_models, return_exceptions=True)
         with contextlib.suppress(OSError):
             self.spool.clear()  # photographs do not stay behind
 

@@ -18,10 +18,10 @@ from pathlib import Path
 from engine.errors import InversionDamaged, InversionMissing
 from engine.messages import InversionInfo
 from engine.paths import Home, inside
+from engine.storage import STRAY_SECONDS
 
 MAX_HEADER = 1 << 20
 DAMAGED_SECONDS = 7 * 86_400
-STRAY_SECONDS = 600.0  # a file that is still being written is younger
 _ID = re.compile(r"[0-9a-f]{64}")
 
 

@@ -60,6 +60,8 @@ class Job:
         self.answered = asyncio.get_running_loop().create_future()
         self.task: asyncio.Task[None] | None = None
         self.listeners = 0
+        self.born = time.time()
+        self.ended: float | None = None
         self.state: Literal["queued", "running", "ended"] = "queued"
         self.fraction = 0.0
         self._began: float | None = None
@@ -104,7 +106,7 @@ class Job:
     def close(self, closing: Done | Failed | Cancelled) -> None:
         """The last event; the first one that comes is it."""
         if self._closing is None:
-            self._closing, self.state = closing, "ended"
+            self._closing, self.state, self.ended = closing, "ended", time.time()
             self._tell()
 
     async def events(self) -> AsyncIterator[bytes]:
@@ -144,6 +146,10 @@ class Jobs:
     @property
     def live(self) -> list[Job]:
         return list(self._live)
+
+    @property
+    def remembered(self) -> list[Job]:
+        return [*self._ended.values(), *self._live]
 
     def find(self, identity: str) -> Job:
         job = self._known(identity)

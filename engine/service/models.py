@@ -141,15 +141,11 @@ class ModelsEvent(Message):
 
 def add_models(app: FastAPI, engine: Engine) -> None:
     """Add the routes."""
-    running: set[asyncio.Task[None]] = set()
 
     def stream(work: Work) -> _Stream:
-        if len(running) >= MOST:
+        if len(engine.about_models) >= MOST:
             raise Busy(f"The engine has {MOST} requests about models already.", "Wait until one has ended.")
-        answer = _Stream(work, engine)
-        running.add(answer.task)
-        answer.task.add_done_callback(running.discard)
-        return answer
+        return _Stream(work, engine)
 
     @app.post("/v1/models", status_code=200, response_class=_Stream, responses={200: {"model": ModelsEvent}})
     async def models(request: Annotated[ModelsRequest, Body()]) -> Response:
@@ -170,22 +166,31 @@ class _Stream(StreamingResponse):
     def __init__(self, work: Work, engine: Engine) -> None:
         self._events: asyncio.Queue[Json] = asyncio.Queue()
         self._working = asyncio.ensure_future(work(self._events.put_nowait))
-        self.task = asyncio.create_task(self._attend(engine))
+        self._cancelled = False
+        task = asyncio.create_task(self._attend(engine))
+        engine.about_models.add(task)
+        task.add_done_callback(engine.about_models.discard)
         super().__init__(self._lines(), headers={"Cache-Control": "no-store"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
+            self._cancel()
+
+    def _cancel(self) -> None:
+        """Only once: a second time would break off how the work ends its process."""
+        if not self._cancelled:
+            self._cancelled = True
             self._working.cancel()
 
     async def _attend(self, engine: Engine) -> None:
         """Until the work has ended the engine is not idle."""
-        while not self._working.done():
+        while not self._working.done() and not engine.stopping.is_set():
             engine.touch()
-            if engine.stopping.is_set():
-                self._working.cancel()
             await asyncio.wait({self._working}, timeout=WATCH_SECONDS)
+        self._cancel()
+        await asyncio.wait({self._working})
         self._events.put_nowait(_closing(self._working))
 
     async def _lines(self) -> AsyncIterator[bytes]:

@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 
 from engine.logs import log_to
@@ -39,10 +40,10 @@ def main() -> None:
     _keep_memory(libc)
     serve_worker(
         link,
-        lambda: _pipeline(home, settings),
+        lambda: _pipeline(home, load_settings(home)),  # what made no sense may have been mended since
         Spool(home.spool),
         lambda: _give_memory_back(libc),
-        lambda: _pipeline(home, replace(settings, device="cpu")),
+        _modest(home, settings),
     )
 
 
@@ -53,6 +54,13 @@ def _pipeline(home: Home, settings: Settings) -> PipelineLike:
     from engine.worker.pipeline import Pipeline
 
     return Frugal(Pipeline(home, settings))
+
+
+def _modest(home: Home, settings: Settings) -> Callable[[], PipelineLike] | None:
+    """Makes the CPU's pipeline; none where the settings name the device to compute on."""
+    if settings.device != "auto":
+        return None
+    return lambda: _pipeline(home, replace(settings, device="cpu"))
 
 
 def _log(home: Home) -> None:

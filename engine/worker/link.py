@@ -14,7 +14,8 @@ A frame is two big-endian lengths, a JSON object and raw bytes; nothing is pickl
                          {"failed": ID, "error": {…}}
                          {"cancelled": ID}
 
-The worker does one thing at a time and answers it with exactly one of done, failed, cancelled. One that fails with
+The worker does one thing at a time and answers it with exactly one of done, failed, cancelled. What keeps it from
+making its pipeline fails each request, and is tried again at the next. One that fails with
 `worker_lost`, its device gone, is ended. When the service's end closes, the worker's process ends at once, whatever
 it is doing.
 """
@@ -35,7 +36,7 @@ from typing import Any, Protocol
 
 from pydantic import TypeAdapter
 
-from engine.errors import InternalError, LikenessError, OutOfMemory, WorkerLost
+from engine.errors import InternalError, LikenessError, OutOfMemory, WorkerLost, from_dict
 from engine.messages import DirectionList, InversionInfo, Message, WorkRequest
 from engine.spool import Spool
 from engine.worker.stop import JobStopped
@@ -123,11 +124,12 @@ def serve_worker(
     """Work until the service goes; does not return. `rest` is called once when nothing has come for a while.
 
     The pipeline works in this thread, another one reads, so that a cancel is seen at the next report. A job that
-    finds no memory is tried once more, when all that the pipeline held has gone, by `make_modest`'s (the CPU's).
+    finds no memory is tried once more, when all that the pipeline held has gone, by `make_modest`'s (the CPU's),
+    where there is that.
     """
     inbox = _Inbox(link)
     threading.Thread(target=inbox.read, name="link", daemon=True).start()
-    pipeline = make_pipeline()
+    pipeline = _made(make_pipeline)
     link.send({"ready": os.getpid(), "device": pipeline.device})
     idle = False
     while True:
@@ -138,16 +140,43 @@ def serve_worker(
             rest()
             continue
         idle = False
+        if isinstance(pipeline, _Unmade):
+            pipeline = _made(make_pipeline)
         answer = _answer(frame, pipeline, spool, inbox, link)
         if _code(answer) == OutOfMemory.code:
             del pipeline
             rest()
-            answer = _answer(frame, (make_modest or make_pipeline)(), spool, inbox, link)
-            pipeline = make_pipeline()
+            answer = _answer(frame, _made(make_modest or make_pipeline), spool, inbox, link)
+            pipeline = _made(make_pipeline)
         try:
             link.send(answer)
         except ValueError as error:  # a number that JSON does not have
             link.send({"failed": answer["done"], "error": _explained(error).to_dict()})
+
+
+class _Unmade:
+    """In the place of a pipeline that could not be made: whatever is asked fails with its error."""
+
+    device = "none"
+
+    def __init__(self, error: LikenessError) -> None:
+        self._error = error.to_dict()  # as itself it would hold, by its traceback, what was loaded
+
+    def run(self, request: WorkRequest, spool: Spool, report: Report) -> Message:
+        raise from_dict(self._error)
+
+    def directions(self, model: str | None) -> DirectionList:
+        raise from_dict(self._error)
+
+    def check_inversion(self, data: bytes) -> InversionInfo:
+        raise from_dict(self._error)
+
+
+def _made(make: Callable[[], PipelineLike]) -> PipelineLike:
+    try:
+        return make()
+    except Exception as error:
+        return _Unmade(_explained(error))
 
 
 def _code(answer: Json) -> str | None:
@@ -228,9 +257,11 @@ def _explained(error: Exception) -> LikenessError:
 
 def is_out_of_memory(error: Exception) -> bool:
     """Of the machine or of its device."""
-    # By name, because torch is not imported here: torch.OutOfMemoryError, and what its CPU allocator raises.
+    # By name, because torch is not imported here: torch.OutOfMemoryError, what its CPU allocator raises, and what is
+    # a plain RuntimeError or an AcceleratorError: “MPS backend out of memory”, “CUDA error: out of memory”.
+    said = str(error)
     return isinstance(error, MemoryError) or (
-        type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
+        type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in said or "out of memory" in said
     )
 
 

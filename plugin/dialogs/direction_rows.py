@@ -13,7 +13,7 @@ from plugin.dialogs.models_session import ModelsSession, Pixels
 from plugin.dialogs.models_state import Direction, Model, ModelsState
 
 STRIP_WIDTH = 440
-LONGER = 1.25  # one press; two of the other way undo it
+LONGER = 1.25  # one press; one of the other way undoes it
 NAME_LETTERS = 20
 
 

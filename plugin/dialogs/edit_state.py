@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from engine.messages import DialogRequest, DirectionInfo, DirectionList, EditRequest, FaceEdit
-from plugin.dialogs.faces import Face
+from plugin.dialogs.faces import Box, Face, is_same_place
 from plugin.dialogs.layers import FaceLayers
 from plugin.dialogs.slider_groups import SliderGroup, closed_at_first, slider_groups
 from plugin.dialogs.state import Stage, Topic
@@ -36,6 +36,7 @@ class EditState(WorkState):
         self.afresh = False
         self.keep_identity: float | None = None
         self._brought: Edits = {k: v for k, v in request.edits.items() if v}
+        self._former: tuple[tuple[Box, Edits], ...] = ()  # faces before `start_afresh`, and their sliders
 
     @property
     def can_apply(self) -> bool:
@@ -43,8 +44,9 @@ class EditState(WorkState):
 
     @property
     def is_paintable(self) -> bool:
-        """A layer that is taken up again keeps its layer mask, in GIMP, where it may have been painted on."""
-        return self.afresh or not self.request.inversions
+        """A layer that is taken up again keeps its layer mask, in GIMP, where it may have been painted on; also
+        when it is made afresh."""
+        return not self.request.inversions
 
     # --- faces --------------------------------------------------------------------------------------------
 
@@ -59,7 +61,7 @@ class EditState(WorkState):
 
     def arrived(self, layers: Sequence[FaceLayers], seconds: float) -> None:
         if not self.layers:
-            self.works.begin(self.chosen, self._brought)
+            self.works.begin(self._first_edits())
         super().arrived(layers, seconds)
 
     # --- sliders ------------------------------------------------------------------------------------------
@@ -70,7 +72,7 @@ class EditState(WorkState):
         self.directions = tuple(found.directions)
         self._brought = self._fitting(self.edits)
         if self.layers:
-            self.works.begin(self.chosen, self._brought)
+            self.works.begin(dict.fromkeys(self.chosen, self._brought))
         self.closed = closed_at_first(self.directions, self._brought)
         self.described(found.model, found.notice, device)
 
@@ -162,12 +164,24 @@ class EditState(WorkState):
         self._enter(Stage.READY)
 
     def start_afresh(self) -> None:
-        """Leave the layer's own inversions aside and look for faces."""
+        """Leave the layer's own inversions aside and look for faces, which keep the sliders that they had."""
         self.afresh = True
+        if self.layers:
+            self._former = tuple((face.box, self.works[face.number].edits) for face in self.faces)
         self.layers = {}
+        self.works.begin({})
         self._enter(Stage.LOOKING)
 
     # --- inside -------------------------------------------------------------------------------------------
+
+    def _first_edits(self) -> dict[int, Edits]:
+        """What the faces begin with: the layer's edits or, after a fresh start, each its own."""
+        if not self._former:
+            return dict.fromkeys(self.chosen, self._brought)
+        pairs = (
+            (f.number, edits) for f in self.faces for box, edits in self._former if is_same_place(f.box, box)
+        )
+        return dict(pairs)
 
     def _edit(self, change: Callable[[Edits], Edits], move: str | None = None) -> None:
         self.works.edit(self.chosen, change, move)

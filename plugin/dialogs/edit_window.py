@@ -47,6 +47,7 @@ class EditWindow(PaintWindow):
         self.layers_own.setObjectName("hint")
         self.said = QLabel()
         self.said.setObjectName("warning")
+        self._applied: dict[str, float] = {}
         self._presets_problem = ""
         for label in (self.waiting, self.layers_own, self.said):
             label.setWordWrap(True)
@@ -73,6 +74,7 @@ class EditWindow(PaintWindow):
         self.presets.naming.connect(self.naming.ask)
         self.presets.said.connect(self._say_about_presets)
         self.naming.named.connect(self._save_preset)
+        self.session.answered.connect(self._keep_applied)
 
     # --- showing ------------------------------------------------------------------------------------------
 
@@ -167,9 +169,14 @@ class EditWindow(PaintWindow):
             self.session.toggle_face(number)
 
     def accept(self) -> None:
-        if self.apply.isEnabled() and self.edits.edits:
-            self.presets.keep_last(dict(self.edits.edits))
+        if not self.session.answering:
+            self._applied = dict(self.edits.edits)
         super().accept()
+
+    def _keep_applied(self) -> None:
+        """The engine has an answer, which may also be that nothing is to be done."""
+        if self.session.answering and self._applied:
+            self.presets.keep_last(self._applied)
 
     def _save_preset(self, name: str) -> None:
         if self.presets.save(name, dict(self.edits.edits)):

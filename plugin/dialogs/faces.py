@@ -26,6 +26,14 @@ def face_of(found: FaceFound) -> Face:
     return Face(found.number, found.box, _drawback(found))
 
 
+def is_same_place(one: Box, other: Box) -> bool:
+    """Two boxes of one face: they share more than half of what they cover together."""
+    across = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
+    down = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
+    shared = max(0.0, across) * max(0.0, down)
+    return 2 * shared > one[2] * one[3] + other[2] * other[3] - shared
+
+
 def with_hair(box: Box) -> Box:
     """A face with its hair and neck: a detector's box ends at the brow and the chin."""
     x, y, width, height = box

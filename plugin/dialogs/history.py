@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 State = TypeVar("State")
 MOST_STEPS = 200
+MOST_BYTES = 256 << 20
 
 
 class History(Generic[State]):
     """The states before the present one, and those that were undone.
 
-    A *move* is one gesture: what comes under the same name until `settle` is undone at once.
+    A *move* is one gesture: what comes under the same name until `settle` is undone at once. The oldest states go
+    when there are more than `MOST_STEPS`, or when they take more than `MOST_BYTES` by `bytes_of`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, bytes_of: Callable[[Sequence[State]], int]) -> None:
+        self._bytes_of = bytes_of
         self._before: list[State] = []
         self._after: list[State] = []
         self._moving: str | None = None
@@ -24,6 +28,8 @@ class History(Generic[State]):
         if move is None or move != self._moving:
             self._before = [*self._before[-MOST_STEPS + 1 :], present]
             self._after.clear()
+            while len(self._before) > 1 and self._bytes_of(self._before) > MOST_BYTES:
+                del self._before[0]
         self._moving = move
 
     def settle(self) -> None:

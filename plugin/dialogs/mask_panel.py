@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from PyQt5.QtCore import QTimer
 from PyQt5.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from engine.messages import DirectionInfo
@@ -12,7 +13,7 @@ from plugin.dialogs.figure_field import PERCENT
 from plugin.dialogs.masks import Masks
 from plugin.dialogs.painting import LEAST_RADIUS, MIDDLE, MOST_RADIUS, WIDEST_FEATHER, Brush
 from plugin.dialogs.palette import Tones
-from plugin.dialogs.slider import SliderRow
+from plugin.dialogs.slider import KEYS_SETTLE_MILLISECONDS, SliderRow
 
 PAINTS = [
     (True, "Edit shows", "Paint the edit into the picture (X)"),
@@ -50,12 +51,17 @@ class MaskPanel(QWidget):
         self.paints.offer(PAINTS)
         self.paints.picked.connect(self._paint)
         column.addWidget(self.paints)
+        self._keys = QTimer(self)
+        self._keys.setSingleShot(True)
+        self._keys.setInterval(KEYS_SETTLE_MILLISECONDS)
+        self._keys.timeout.connect(self._settle)
         self.rows: dict[str, SliderRow] = {}
         for name, label, low, high, hint_text in TOOLS:
             tool = DirectionInfo(name=name, label=label, group="", minimum=low, maximum=high, hint=hint_text)
             row = self.rows[name] = SliderRow(tool, tones, PERCENT)
             row.moved.connect(self._moved)
-            row.reset.connect(lambda name: self._moved(name, USUAL[name]))
+            row.settled.connect(self._settle)
+            row.reset.connect(self._reset)
             column.addWidget(row)
         last = QHBoxLayout()
         self.reset = button("As it was found", "quiet", "Take all painting, threshold and feather back")
@@ -99,3 +105,14 @@ class MaskPanel(QWidget):
         elif painting is not None:
             threshold = MIDDLE - value if name == "threshold" else painting.threshold
             self._masks.adjust(threshold, value if name == "feather" else painting.feather)
+            if not self.rows[name].slider.isSliderDown():
+                self._keys.start()
+
+    def _reset(self, name: str) -> None:
+        self._masks.settle()
+        self._moved(name, USUAL[name])
+        self._masks.settle()
+
+    def _settle(self) -> None:
+        if not any(row.slider.isSliderDown() for row in self.rows.values()):
+            self._masks.settle()

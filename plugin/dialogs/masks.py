@@ -73,6 +73,11 @@ class Masks:
         self._strokes = {}
         self._works.settle()
 
+    def settle(self) -> None:
+        """A slider was let go; a stroke that is under way goes on."""
+        if not self._strokes:
+            self._works.settle()
+
     def adjust(self, threshold: float, feather: float) -> None:
         """Both as in `Painting`, for all picked faces."""
         adjusted = {f.number: self.of(f).adjust(threshold, feather) for f in self._picked()}

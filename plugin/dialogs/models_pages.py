@@ -1,3 +1,4 @@
+# ruff: noqa: N802 (Qt's names)
 """The right side of the models' window: a model, an offer of the catalogue, or files that are to be imported."""
 
 from __future__ import annotations
@@ -6,7 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import PurePath
 
 from PyQt5.QtCore import Qt
+from PyQt5.QtGui import QHideEvent
 from PyQt5.QtWidgets import (
+    QApplication,
     QCheckBox,
     QFrame,
     QHBoxLayout,
@@ -72,7 +75,7 @@ class ModelPage(_Page):
         self.column.addWidget(self.rows)
         self.column.addStretch(1)
         self._name = ""
-        self._is_sure = False
+        self._asked: float | None = None  # when *Remove* was pressed, on the state's clock
         self.use.clicked.connect(lambda: session.use(self._name))
         self.remove.clicked.connect(self._remove)
         self.show_strips.clicked.connect(lambda: session.show_directions(self._name))
@@ -80,8 +83,8 @@ class ModelPage(_Page):
 
     def show_model(self, model: Model) -> None:
         state = self.state
-        if model.name != self._name:
-            self._name, self._is_sure = model.name, False
+        if model.name != self._name or not state.is_free:
+            self._name, self._asked = model.name, None
         self.title.setText(model.name)
         self.text.setText(model.problem or "\n".join(model.lines))
         notes = state.notes.get(model.name, ())
@@ -90,7 +93,7 @@ class ModelPage(_Page):
         whole = not model.problem
         self.use.setText("In use" if model.name == state.used else "Use this model")
         self.use.setEnabled(state.is_free and whole and model.name != state.used)
-        self.remove.setText("Remove it for good" if self._is_sure else "Remove")
+        self.remove.setText("Remove" if self._asked is None else "Remove it for good")
         self.remove.setVisible(not model.embedded)
         for shown in (self.remove, self.show_strips, self.discover):
             shown.setEnabled(state.is_free)
@@ -99,13 +102,18 @@ class ModelPage(_Page):
         self.rows.show_directions(model)
 
     def _remove(self) -> None:
-        """The first press asks, the second does."""
-        if self._is_sure:
-            self._is_sure = False
+        """The first press asks, the second does; a double click is one press."""
+        now, asked = self.state.clock(), self._asked
+        if asked is not None and now - asked > QApplication.doubleClickInterval() / 1000:
             self.session.remove(self._name)
         else:
-            self._is_sure = True
+            self._asked = now
             self.remove.setText("Remove it for good")
+
+    def hideEvent(self, a0: QHideEvent | None) -> None:
+        """Whoever has looked elsewhere is asked again."""
+        self._asked = None
+        super().hideEvent(a0)
 
 
 class OfferPage(_Page):
@@ -195,6 +203,8 @@ class FilesPage(_Page):
         label.setText("Name")
         self.column.addWidget(hint)
         self.add_row(label, self.name)
+        self.why = words("dim")
+        self.column.addWidget(self.why)
         self.add_row(self.bring, self.more, self.forget)
         self.column.addStretch(1)
         self._files: Sequence[str] = ()
@@ -214,9 +224,20 @@ class FilesPage(_Page):
     def _enable(self) -> None:
         free = self.state.is_free
         name = self.name.text().strip()
-        self.bring.setEnabled(free and bool(self._files) and self.state.name_for(name) == name)
+        self.why.setText(self._obstacle(name))
+        self.why.setVisible(bool(self.why.text()))
+        self.bring.setEnabled(free and bool(self._files) and not self.why.text())
         for one in (self.name, self.more, self.forget):
             one.setEnabled(free)
+
+    def _obstacle(self, name: str) -> str:
+        """Why a model cannot have this name, and one that it can have."""
+        usable = self.state.name_for(name)
+        if usable == name:
+            return ""
+        if any(model.name == name for model in self.state.models):
+            return f"There is a model “{name}” already. Free is “{usable}”."
+        return f"A name is 1 to 60 letters, figures, “-” and “_”. Free is “{usable}”."
 
 
 def words(name: str = "") -> QLabel:

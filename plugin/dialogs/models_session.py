@@ -33,11 +33,11 @@ class ModelsSession(QObject):
     def start(self) -> None:
         self.refresh()
 
-    def refresh(self) -> None:
-        """Look at what is there, once nothing else is under way."""
+    def refresh(self, asked: bool = False) -> None:
+        """Look at what is there, once nothing else is under way; a problem stays unless the person `asked`."""
         self._is_stale = not self.state.is_free
         if not self._is_stale:
-            self._ask({"do": "list"}, "Looking at the models", self.state.listed)
+            self._ask({"do": "list"}, "Looking at the models", self.state.listed, asked)
 
     def import_files(self, name: str) -> None:
         self._ask({"do": "import", "name": name, "files": list(self.state.files)}, "Reading", self._imported)
@@ -129,14 +129,15 @@ class ModelsSession(QObject):
         self.state.downloaded(answer)
         self.refresh()
 
-    def _ask(self, request: Json, message: str, done: Callable[[Json], None]) -> None:
-        self._submit(lambda engine, event: engine.models(request, event), message, done)
+    def _ask(self, request: Json, message: str, done: Callable[[Json], None], asked: bool = True) -> None:
+        self._submit(lambda engine, event: engine.models(request, event), message, done, asked)
 
     def _submit(
         self,
         work: Callable[[Engine, Callable[[Json], None]], Any],
         message: str,
         done: Callable[[Json], None],
+        asked: bool = True,
     ) -> None:
         def ended(call: Callable[[], None]) -> None:
             self.state.rested()
@@ -144,7 +145,7 @@ class ModelsSession(QObject):
             if self._is_stale:
                 self.refresh()
 
-        self.state.began(message)
+        self.state.began(message, asked)
         self._changes.submit(
             Errand(
                 work,

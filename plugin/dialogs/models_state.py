@@ -160,8 +160,9 @@ class ModelsState:
 
     # --- what happens -------------------------------------------------------------------------------------
 
-    def began(self, message: str) -> None:
-        self.problem = None
+    def began(self, message: str, asked: bool = True) -> None:
+        """`asked`: by the person, who has read what the problem was."""
+        self.problem = None if asked else self.problem
         self.task = Task(message, self.clock())
         self.tell(Topic.TASK)
         self.tell(Topic.STAGE)

@@ -59,7 +59,7 @@ class ModelsWindow(QWidget):
         self._lay_out()
         self.list.currentItemChanged.connect(self._picked)
         self.add.clicked.connect(self.choose_files)
-        self.problem.mended.connect(self.session.refresh)
+        self.problem.mended.connect(lambda: self.session.refresh(asked=True))
         self.status.stop.connect(self.session.stop)
         self.leave.clicked.connect(self.go)
         QShortcut(QKeySequence("Esc"), self).activated.connect(self.go)
@@ -125,9 +125,16 @@ class ModelsWindow(QWidget):
             self.model_page.show_model(selected)
         elif isinstance(selected, Offer):
             self.offer_page.show_offer(selected)
-        elif selected == NEW:
-            self.files_page.show_files()
-            self.list.setCurrentItem(None)
+        self.files_page.show_files()
+        self._mark_row()
+
+    def _mark_row(self) -> None:
+        """The list's row is that of the page."""
+        rows = (self.list.item(row) for row in range(self.list.count()))
+        row = next((r for r in rows if r is not None and _is_same(r.data(_THING), self.state.selected)), None)
+        self.list.blockSignals(True)
+        self.list.setCurrentItem(row)
+        self.list.blockSignals(False)
 
     def _fill_list(self) -> None:
         self.list.blockSignals(True)
@@ -149,9 +156,6 @@ class ModelsWindow(QWidget):
         item = QListWidgetItem(f"{name}\n{about}")
         item.setData(_THING, thing)
         self.list.addItem(item)
-        selected = self.state.selected
-        if not isinstance(selected, str) and selected is not None and selected.name == thing.name:
-            self.list.setCurrentItem(item)
 
     # --- the hand -----------------------------------------------------------------------------------------
 
@@ -191,6 +195,13 @@ class ModelsWindow(QWidget):
         room = screen.availableSize() * PART_OF_SCREEN if screen else QSize(*SIZE)
         last = self.settings.value("size")
         self.resize((last if isinstance(last, QSize) else QSize(*SIZE)).boundedTo(room))
+
+
+def _is_same(thing: Model | Offer | None, selected: Model | Offer | str | None) -> bool:
+    """One model, or one offer, whatever has become known of it since."""
+    if thing is None or selected is None or isinstance(selected, str):
+        return False
+    return type(thing) is type(selected) and thing.name == selected.name
 
 
 def _about(model: Model, used: str) -> str:

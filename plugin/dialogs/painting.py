@@ -40,7 +40,7 @@ class Painting:
     """A layer mask, as found and as painted. Never changed: what the hand does makes another one.
 
     found: [h,w] uint8, the engine's.
-    weight: [h,w] float32, how far the strokes decide; `says`: [h,w] float32, what they say, times their weight.
+    weight: [h,w] uint8, how far the strokes decide; `says`: [h,w] uint8, what they say, times their weight; 255 = 1.
     threshold: where the mask that was found becomes one half, in (0, 1); `MIDDLE` leaves it alone.
     feather: how far its edges are softened, a part of the rect's longer side.
     """
@@ -55,7 +55,7 @@ class Painting:
     def of(cls, found: np.ndarray) -> Painting:
         """Nothing painted yet. found: [h,w] uint8 of any size."""
         small = _no_longer_than(found, SIDE)
-        nothing = np.zeros(small.shape, np.float32)
+        nothing = np.zeros(small.shape, np.uint8)
         return cls(small, nothing, nothing)
 
     @cached_property
@@ -63,7 +63,16 @@ class Painting:
         """The mask is the one that was found."""
         return self.threshold == MIDDLE and self.feather == 0 and not self.weight.any()
 
-    @cached_property
+    @property
+    def strokes(self) -> tuple[np.ndarray, np.ndarray]:
+        """The planes that cannot be made again."""
+        return self.weight, self.says
+
+    def forget(self) -> None:
+        """Keep no plane that can be made again; it will be, should somebody look."""
+        self.__dict__.pop("shows", None)
+
+    @property
     def adjusted(self) -> np.ndarray:
         """What was found, after feather and threshold: [h,w] float32."""
         image = Image.fromarray(self.found)
@@ -77,8 +86,7 @@ class Painting:
         """The whole mask: [h,w] uint8, 255 = the layer shows."""
         if self.is_untouched:
             return self.found
-        mask = self.adjusted * (1 - self.weight) + self.says
-        return (mask * 255 + 0.5).astype(np.uint8)
+        return _to_bytes(self.adjusted * (1 - _to_parts(self.weight)) + _to_parts(self.says))
 
     @cached_property
     def picture(self) -> str:
@@ -94,8 +102,9 @@ class Painting:
     def covered(self, coverage: np.ndarray, shows: bool) -> Painting:
         """With a stroke over it. coverage: [h,w] float32, 1 = the stroke alone decides."""
         rest = 1 - coverage
-        says = self.says * rest + (coverage if shows else 0)
-        return replace(self, weight=1 - (1 - self.weight) * rest, says=says)
+        says = _to_parts(self.says) * rest + (coverage if shows else 0)
+        weight = 1 - (1 - _to_parts(self.weight)) * rest
+        return replace(self, weight=_to_bytes(weight), says=_to_bytes(says))
 
 
 class Stroke:
@@ -139,6 +148,16 @@ class Stroke:
         t = np.clip((radius - distance) / fading, 0, 1)
         part = self._coverage[top:bottom, left:right]
         np.maximum(part, t * t * (3 - 2 * t), out=part)
+
+
+def _to_parts(plane: np.ndarray) -> np.ndarray:
+    """0…255 to 0…1, float32."""
+    return plane.astype(np.float32) / 255
+
+
+def _to_bytes(plane: np.ndarray) -> np.ndarray:
+    """0…1 to 0…255, rounded."""
+    return (plane.clip(0, 1) * 255 + 0.5).astype(np.uint8)
 
 
 def _span(one: float, other: float, radius: float, size: int) -> tuple[int, int]:

@@ -25,7 +25,7 @@ from plugin.dialogs.lane import Engine, Errand, Lane
 from plugin.dialogs.layers import FaceLayers, Fetcher, send_masks, to_rgba
 from plugin.dialogs.painting import Painting
 from plugin.dialogs.pyramid import Pyramid
-from plugin.dialogs.state import ALL_FACES, DialogState, Stage
+from plugin.dialogs.state import ALL_FACES, DialogState, Problem, Stage
 from plugin.dialogs.work_state import WorkState
 from plugin.likeness.client import Client
 
@@ -52,9 +52,10 @@ class Session(QObject):
     def __init__(self, state: DialogState, job: str, connect: Callable[[], Engine]) -> None:
         super().__init__()
         self.state = state
+        self.answering = False  # what was applied is on its way to the engine
         self._job = job
         self._fetcher = Fetcher()
-        self._posted.connect(_call)
+        self._posted.connect(lambda call: call())
         self._walk, self._previews, self._model = (
             Lane(name, connect, self._posted.emit) for name in ("walk", "previews", "model")
         )
@@ -131,12 +132,14 @@ class Session(QObject):
             send_masks(engine, masks)
             engine.answer(self._job, _json(DialogAnswer(accepted=accepted)))
 
+        self.answering = True
         self.state.progress("Handing over to GIMP")
         self._previews.stop()
-        self._walk.submit(Errand(work, lambda *_: self.answered.emit(), self.state.failed))
+        self._walk.submit(Errand(work, lambda *_: self.answered.emit(), self._refused, self._refused))
 
     def dismiss(self) -> None:
         """Tell the engine that nothing was accepted, as well as can be done in a moment."""
+        self.answering = False
         nothing = _json(DialogAnswer())
 
         def gone(*_: Any) -> None:
@@ -145,6 +148,10 @@ class Session(QObject):
         self._walk.submit(Errand(lambda engine, _: engine.answer(self._job, nothing), gone, gone, gone))
         self._previews.end()
         self._model.end()
+
+    def _refused(self, problem: Problem | None = None) -> None:
+        self.answering = False
+        self.state.failed(problem) if problem else self.state.stopped()
 
     def end(self) -> bool:
         """Cancel everything; says whether all threads are gone."""
@@ -215,6 +222,7 @@ class Session(QObject):
         work: Callable[[Engine, Callable[[Json], None]], Any],
         done: Callable[[Any, float], None],
     ) -> None:
+        self.answering = False
         self._previews.stop()
         self.state.rested()
         self.state.progress(message)
@@ -289,7 +297,3 @@ def _part_of(event: Callable[[Json], None], done: int, count: int) -> Callable[[
 
 def _json(message: BaseModel) -> Json:
     return message.model_dump(mode="json")
-
-
-def _call(call: Callable[[], None]) -> None:
-    call()

@@ -15,12 +15,13 @@ PER_UNIT = 100  # positions of the slider in a strength of 1.0
 HANDLE = 7.0
 GROOVE = 3.0
 SNAP = 4.0  # pixels round zero that are zero
+KEYS_SETTLE_MILLISECONDS = 700  # key presses closer than this are one move
 NAME_LETTERS = 16  # average letters of a name that are seen; the rest is in the tip
 
 
 class StrengthSlider(QAbstractSlider):
-    """Arrow keys step by 0.1, Page keys by 0.5, Delete and a double click ask for the way back, a figure or
-    Enter begins to type. The wheel is left to the list."""
+    """Arrow keys step by 0.1, Page keys by 0.5, where the range is short by an eighth and a quarter of it. Delete
+    and a double click ask for the way back, a figure or Enter begins to type. The wheel is left to the list."""
 
     back = pyqtSignal()
     typed = pyqtSignal(str)
@@ -29,11 +30,16 @@ class StrengthSlider(QAbstractSlider):
         super().__init__()
         self._tones = tones
         self.setOrientation(Qt.Orientation.Horizontal)
-        self.setSingleStep(PER_UNIT // 10)
-        self.setPageStep(PER_UNIT // 2)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
+
+    def set_reach(self, low: float, high: float) -> None:
+        """Its ends, and steps that suit them."""
+        self.setRange(round(low * PER_UNIT), round(high * PER_UNIT))
+        span = self.maximum() - self.minimum()
+        self.setSingleStep(max(1, min(PER_UNIT // 10, span // 8)))
+        self.setPageStep(max(1, min(PER_UNIT // 2, span // 4)))
 
     def sizeHint(self) -> QSize:
         return QSize(140, 24)
@@ -168,7 +174,7 @@ class SliderRow(QWidget):
     def show_value(self, strength: float, reach: tuple[float, float], *, differs: bool = False) -> None:
         """Set from the state; emits nothing. `differs`: the picked faces have more than this one value."""
         self.slider.blockSignals(True)
-        self.slider.setRange(round(reach[0] * PER_UNIT), round(reach[1] * PER_UNIT))
+        self.slider.set_reach(*reach)
         if not self.slider.isSliderDown():
             self.slider.setValue(round(strength * PER_UNIT))
         self.slider.blockSignals(False)

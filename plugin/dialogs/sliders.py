@@ -19,10 +19,8 @@ from plugin.dialogs.bars import button
 from plugin.dialogs.edit_state import EditState, SliderGroup
 from plugin.dialogs.icons import icon
 from plugin.dialogs.palette import Tones
-from plugin.dialogs.slider import SliderRow
+from plugin.dialogs.slider import KEYS_SETTLE_MILLISECONDS, SliderRow
 from plugin.dialogs.state import Topic
-
-KEYS_SETTLE_MILLISECONDS = 700  # key presses closer than this are one move
 
 
 class SliderPanel(QWidget):

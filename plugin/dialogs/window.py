@@ -176,7 +176,7 @@ class DialogWindow(QWidget):
             self.notice.setVisible(bool(state.notice))
             self._rule.setVisible(bool(state.notice))
         if topic in (Topic.STAGE, Topic.DIRECTIONS, Topic.LAYERS):
-            self.apply.setEnabled(state.can_apply and not self._leaving)
+            self.apply.setEnabled(state.can_apply and not (self._leaving or self.session.answering))
         if topic in (Topic.STAGE, Topic.DIRECTIONS):
             self._show_stage()
         if topic in (Topic.FACES, Topic.LAYERS, Topic.MASK, Topic.VIEW, Topic.STAGE):
@@ -242,7 +242,7 @@ class DialogWindow(QWidget):
         self.state.split_at(0.0 if self.state.split else HALF)
 
     def accept(self) -> None:
-        if self.state.can_apply and not self._leaving:
+        if self.state.can_apply and not (self._leaving or self.session.answering):
             self.apply.setEnabled(False)
             self.session.accept()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from engine.messages import FaceEdit
@@ -29,12 +29,15 @@ class FaceWork:
         return FaceEdit(number=number, edits=dict(self.edits), layer_mask=mask)
 
 
+ByFace = Mapping[int, FaceWork]
+
+
 class Works:
     """All faces', by their numbers. A *move* is one gesture: what has one name, until `settle`, is undone at once."""
 
     def __init__(self) -> None:
-        self._by_face: Mapping[int, FaceWork] = {}
-        self._history: History[Mapping[int, FaceWork]] = History()
+        self._by_face: ByFace = {}
+        self._history = _history()
 
     def __getitem__(self, number: int) -> FaceWork:
         return self._by_face.get(number, FaceWork())
@@ -43,9 +46,10 @@ class Works:
     def paintings(self) -> list[Painting]:
         return [work.painting for work in self._by_face.values() if work.painting]
 
-    def begin(self, numbers: Iterable[int], edits: Edits) -> None:
+    def begin(self, edits: Mapping[int, Edits]) -> None:
         """What faces come with; there is no way back behind it."""
-        self._by_face = {number: FaceWork(edits) for number in numbers}
+        self._by_face = {number: FaceWork(own) for number, own in edits.items()}
+        self._history = _history()
 
     def edit(self, numbers: Iterable[int], change: Callable[[Edits], Edits], move: str | None = None) -> None:
         """New sliders from the old ones."""
@@ -62,10 +66,10 @@ class Works:
         self._history.settle()
 
     def undo(self) -> None:
-        self._by_face = self._history.undo(self._by_face)
+        self._show(self._history.undo(self._by_face))
 
     def redo(self) -> None:
-        self._by_face = self._history.redo(self._by_face)
+        self._show(self._history.redo(self._by_face))
 
     @property
     def can_undo(self) -> bool:
@@ -78,4 +82,22 @@ class Works:
     def _change(self, changed: Mapping[int, FaceWork], move: str | None) -> None:
         if any(self[number] != work for number, work in changed.items()):
             self._history.remember(self._by_face, move)
-            self._by_face = {**self._by_face, **changed}
+            self._show({**self._by_face, **changed})
+
+    def _show(self, by_face: ByFace) -> None:
+        """Paintings that are no longer seen keep only what cannot be made again."""
+        before = self.paintings
+        self._by_face = by_face
+        for painting in set(before) - set(self.paintings):
+            painting.forget()
+
+
+def _history() -> History[ByFace]:
+    return History(_bytes_of)
+
+
+def _bytes_of(states: Sequence[ByFace]) -> int:
+    """What the strokes in these states take, a plane that several of them share once."""
+    works = (work for state in states for work in state.values())
+    planes = {id(p): p.nbytes for work in works if work.painting for p in work.painting.strokes}
+    return sum(planes.values())

@@ -13,14 +13,17 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from engine.batch.cluster import RayWorker
 from engine.batch.local import LocalWorker
 from engine.batch.plan import JOURNAL
 from engine.cli import main
+from engine.errors import WorkerLost
 from engine.paths import Home
 
 PHOTOS = Path(__file__).resolve().parents[1] / "photos"
@@ -54,6 +57,32 @@ def test_refusals(home: Home, folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert "overwrite" in said["error"]["sentence"]
     code, said = run(capsys, folder / "none", "-o", folder / "out", *EDIT)
     assert said["error"]["code"] == "bad_request"
+
+
+@pytest.mark.parametrize(
+    ("choice", "named"), [(("--set", "smile=50"), "edits.smile"), (("--model", "../x"), "model")]
+)
+def test_values_out_of_range_are_named(
+    home: Home, folder: Path, capsys: pytest.CaptureFixture[str], choice: tuple[str, str], named: str
+) -> None:
+    code, said = run(capsys, folder, "-o", folder / "out", *EDIT, *choice)
+    assert (code, said["error"]["code"]) == (1, "bad_request")
+    assert said["error"]["sentence"].startswith(f"{named}: ")
+
+
+def test_a_lost_worker_does_not_say_how_often(home: Home) -> None:
+    worker = LocalWorker(home)
+    os.kill(worker.pid, signal.SIGKILL)
+    with pytest.raises(WorkerLost) as caught:
+        worker.ask({"check": {}})
+    worker.close()
+    assert caught.value.sentence == "The process that computes died."
+    ray = MagicMock()
+    ray.exceptions.RayError = LookupError
+    ray.get.side_effect = LookupError
+    with pytest.raises(WorkerLost) as caught:
+        RayWorker(ray).ask({"check": {}})
+    assert caught.value.sentence == "The Ray worker was lost."
 
 
 @pytest.mark.long

@@ -11,7 +11,7 @@ import pytest
 
 from engine.batch.plan import Task
 from engine.batch.team import ATTEMPTS, Ended, Team
-from engine.errors import NoFace, WorkerLost
+from engine.errors import InternalError, NoFace, WorkerLost
 
 Json = dict[str, Any]
 
@@ -45,6 +45,8 @@ class FakeWorker:
             self.crew.deadly[name] -= deadly
         if deadly:
             raise WorkerLost("It died.")
+        if data == b"garbled":
+            raise ValueError("a frame of nonsense")
         if data == b"nobody":
             return {"error": NoFace("No face was found.", "Enlarge it.").to_dict()}, b""
         return {"faces": 1}, data[::-1]
@@ -97,7 +99,42 @@ def test_what_kills_every_worker_is_given_up(tasks: list[Task]) -> None:
     ends = run(crew, tasks, 2)
     assert crew.asked.count("02.png") == ATTEMPTS
     assert isinstance(ends["02.png"].error, WorkerLost)
+    assert ends["02.png"].error.sentence == "2 workers were lost over this photograph. It died."
     assert ends["11.png"].error is None
+
+
+def test_a_worker_that_answers_nonsense_is_asked_no_more(tasks: list[Task]) -> None:
+    tasks[2].source.write_bytes(b"garbled")
+    crew = Crew()
+    team = Team(crew.start, crew.start(), 1)
+    ends = {ended.task.source.name: ended for ended in team.run(tasks, {})}
+    assert [worker.closed for worker in crew.made] == [True, False]
+    team.close()
+    assert isinstance(ends["02.png"].error, InternalError)
+    assert ends["03.png"].data == b"3 hpargotohp"
+
+
+def test_a_worker_that_starts_after_the_end_is_closed(tasks: list[Task]) -> None:
+    crew = Crew({"01.png": 1})
+    starting, closing, closed = threading.Event(), threading.Event(), threading.Event()
+
+    class Late(FakeWorker):
+        def close(self) -> None:
+            super().close()
+            closed.set()
+
+    def start() -> FakeWorker:
+        starting.set()
+        closing.wait(10)
+        return Late(crew)
+
+    team = Team(start, crew.start(), 1)
+    assert next(team.run(tasks, {})).task is tasks[0]
+    assert starting.wait(10)
+    team.close()
+    closing.set()
+    assert closed.wait(10)
+    assert crew.asked == ["00.png", "01.png"]
 
 
 def test_a_file_that_goes_away_is_a_failure_of_its_own(tasks: list[Task]) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+import pytest
 
 from engine.evaluation.ledger import Ledger, mean, said, table
 
@@ -35,6 +38,24 @@ def test_a_line_cut_short_is_measured_again(tmp_path: Path) -> None:
     assert torn.find("two") is None
     torn.add("three", {"psnr": 1.0})
     assert Ledger(path, SETTINGS).find("three") == {"psnr": 1.0}
+
+
+def test_opening_leaves_what_is_whole_alone(tmp_path: Path) -> None:
+    path = tmp_path / "measured.jsonl"
+    Ledger(path, SETTINGS).add("one", {"psnr": 20.5})
+    os.utime(path, (1, 1))
+    Ledger(path, SETTINGS)
+    assert path.stat().st_mtime == 1
+
+
+@pytest.mark.parametrize("tail", [b'{"key": "two", "ent', b'{"key": "two", "entry": {}}', b"\xff\xfe\n"])
+def test_only_the_torn_tail_is_cut(tmp_path: Path, tail: bytes) -> None:
+    path = tmp_path / "measured.jsonl"
+    Ledger(path, SETTINGS).add("one", {"psnr": 20.5})
+    whole = path.read_bytes().replace(b": ", b":  ")
+    path.write_bytes(whole + tail)
+    assert Ledger(path, SETTINGS).find("one") == {"psnr": 20.5}
+    assert path.read_bytes() == whole
 
 
 def test_what_is_not_known_does_not_count() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,11 +16,14 @@ from PIL import Image
 from engine.errors import BadRequest
 from engine.evaluation.edits import METHODS, STILL, TRANSFER, UNMASKED, Table, sharpness
 from engine.evaluation.inversion import Wishes, evaluate_inversion, load_gauges, load_mesh
-from engine.evaluation.inversion_methods import ENCODER, OURS, PUBLISHED, REFINED, TUNED, UNREFINED
+from engine.evaluation.inversion_methods import ENCODER, OURS, PUBLISHED, REFINED, TUNED, UNREFINED, bench_of
 from engine.evaluation.restoration import LEAST, MOST, evaluate_restoration, pixel_methods, random_hole
 from engine.evaluation.specimens import COMPOSITIONS, RENDERS, photograph
 from engine.faces.detect import FaceDetector
 from engine.paths import EMBEDDED_MODELS, RECIPES, Home
+from engine.training.loop import WEIGHTS
+from engine.weights.directions import TABLE
+from engine.weights.store import model_folder
 from tests.faces_inverted import PHOTOS, Studio
 
 ASTRONAUT = PHOTOS / "astronaut.png"
@@ -48,13 +53,78 @@ def test_inversions(wishes: Wishes) -> None:
     assert "| ours, no mask |" in text
     assert "- held-out renders: There are no renders" in text
     assert json.loads((folder / "inversion.json").read_text()) == report.as_json()
-    with Image.open(folder / "pictures" / "photographs-astronaut.png") as strip:
+    [path] = (folder / "pictures").glob("photographs-astronaut-*.png")
+    with Image.open(path) as strip:
         assert strip.size == (256 * (1 + len(figures)), 512)
     measured = (folder / "measured.jsonl").read_text()
-    (folder / "pictures" / "photographs-astronaut.png").unlink()
+    assert json.loads(measured.splitlines()[0])["settings"]["trained"] == []
+    path.unlink()
     assert evaluate_inversion(wishes)[0] == report
     assert (folder / "measured.jsonl").read_text() == measured
-    assert not (folder / "pictures" / "photographs-astronaut.png").exists()  # nothing was done again
+    assert not path.exists()  # nothing was done again
+
+
+def test_figures_hang_on_all_that_made_them(
+    wishes: Wishes, studio: Studio, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home.models / "mine").mkdir(parents=True)
+    (home.models / "mine" / "model.safetensors").touch()
+    model = replace(studio.model, name="mine")
+    assert model_folder(model.name, home) == home.models / "mine"
+    monkeypatch.setattr("engine.evaluation.inversion.FEATURES", tmp_path)
+    files = [tmp_path / "face.safetensors", tmp_path / "identity.safetensors", home.models / "mine" / TABLE]
+    for path in files:
+        path.write_bytes(b"first")
+    seen = [wishes.settings(model)]
+    for path in files:
+        path.write_bytes(b"another")
+        seen.append(wishes.settings(model))
+    monkeypatch.setattr("engine.evaluation.inversion.METHOD", 99)
+    seen.append(wishes.settings(model))
+    assert len({json.dumps(one) for one in seen}) == 5
+
+
+def test_a_bench_says_what_was_trained_for_it(
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = SimpleNamespace(generator=studio.model.digest, digest="of the encoder")
+    stages = SimpleNamespace(samm=[SimpleNamespace(form="published", name="samm")])
+    shop: Any = SimpleNamespace(encoder=lambda device: encoder, inversion=stages, folder=tmp_path)
+    monkeypatch.setattr(
+        "engine.evaluation.inversion_methods.load_aligner", lambda path, device: SimpleNamespace(network=None)
+    )
+    (tmp_path / "samm").mkdir()
+    trained = []
+    for content in (b"one", b"another"):
+        (tmp_path / "samm" / WEIGHTS).write_bytes(content)
+        trained.append(bench_of(studio.model, studio.mesh, load_gauges(), 0, shop).trained)
+    assert [one[0] for one in trained] == ["of the encoder"] * 2
+    assert trained[0] != trained[1]
+
+
+@pytest.mark.parametrize("module", ["edits", "inversion_methods"])
+def test_faces_are_inverted_as_the_worker_does(
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    """With the face reader, which finds bare skin."""
+
+    class Seen(Exception):
+        pass
+
+    def invert(*args: object, reader: object = None) -> None:
+        raise Seen(reader)
+
+    monkeypatch.setattr(f"engine.evaluation.{module}.invert", invert)
+    specimen, gauges = photograph(ASTRONAUT, studio.detector, studio.mesh), load_gauges()
+    table = Table(studio.model, studio.mesh, gauges, None)
+    bench = bench_of(studio.model, studio.mesh, gauges, 0, BadRequest("None is trained."))
+    measure = {
+        "edits": lambda: table.measure(specimen, 0, tmp_path / "sheet.png"),
+        "inversion_methods": lambda: bench.answers(specimen),
+    }
+    with pytest.raises(Seen) as caught:
+        measure[module]()
+    assert caught.value.args == (gauges.face,)
 
 
 def test_nothing_to_measure_on_is_said(wishes: Wishes, tmp_path: Path) -> None:
@@ -112,5 +182,5 @@ def test_restoration(wishes: Wishes) -> None:
     assert 0.6 < figures["ours"]["identity"] < 1
     assert all(10 < one["psnr"] < 60 for one in figures.values())
     assert "| membrane |" in text
-    assert (Path(folder) / "pictures" / "photographs-astronaut.png").exists()
+    assert len(list((Path(folder) / "pictures").glob("photographs-astronaut-*.png"))) == 1
     assert evaluate_restoration(replace(wishes, refine_steps=0))[0] == data

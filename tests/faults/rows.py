@@ -89,10 +89,13 @@ def outcomes(passed: Iterable[str], failed: Iterable[str]) -> dict[int, Outcome]
 
 
 def verdict(of_rows: dict[int, Outcome]) -> str:
-    """One sentence over the rows that have run."""
-    ran = [outcome for outcome in of_rows.values() if outcome.passed or outcome.failed]
-    survived = sum(not outcome.failed for outcome in ran)
-    return f"{survived} of {len(ran)} survived" + (", nothing lost" if survived == len(ran) else "")
+    """One sentence over the rows; every one has tests, so that only when all have run nothing is lost."""
+    words = [outcome.word for outcome in of_rows.values()]
+    survived, missing = words.count("survived"), words.count("not run")
+    said = f"{survived} of {len(words) - missing} survived"
+    if missing:
+        said += f", {missing} of {len(words)} did not run"
+    return said + (", nothing lost" if survived == len(words) else "")
 
 
 def write_table(terminal: pytest.TerminalReporter) -> None:

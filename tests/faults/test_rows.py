@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from tests.faults.rows import ROWS, outcomes, rows_of, verdict
@@ -24,5 +27,22 @@ def test_one_failure_is_a_row_lost() -> None:
     found = outcomes(["a::test_f01_x", "a::test_f02_x", "a::test_f02_y"], ["a::test_f02_z"])
     assert [row for row in ROWS if found[row].word == "survived"] == [1]
     assert [row for row in ROWS if found[row].word == "FAILED"] == [2]
-    assert verdict(found) == "1 of 2 survived"
-    assert verdict(outcomes(["a::test_f01_x", "a::test_f41_x"], [])) == "2 of 2 survived, nothing lost"
+    assert verdict(found) == f"1 of 2 survived, {len(ROWS) - 2} of {len(ROWS)} did not run"
+
+
+def test_nothing_is_lost_only_when_all_have_run() -> None:
+    everything = [f"a::test_f{row:02}_x" for row in ROWS]
+    count = len(ROWS)
+    assert verdict(outcomes(everything, [])) == f"{count} of {count} survived, nothing lost"
+    assert (
+        verdict(outcomes(everything[1:], []))
+        == f"{count - 1} of {count - 1} survived, 1 of {count} did not run"
+    )
+    assert verdict(outcomes(everything, everything[:1])) == f"{count - 1} of {count} survived"
+
+
+def test_every_row_has_tests() -> None:
+    """So a row that did not run is one that was left out."""
+    sources = (path.read_text("utf-8") for path in Path(__file__).parents[1].rglob("test_*.py"))
+    names = {name for source in sources for name in re.findall(r"def (test_\w+)", source)}
+    assert {row for name in names for row in rows_of(name)} == set(ROWS)

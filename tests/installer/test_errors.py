@@ -5,15 +5,19 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from installer.checks import check_bundle, check_user
-from installer.environment import check_python, needed_bytes
+from installer.child import ChildFailed, run
+from installer.environment import check_python, detect_torch, needed_bytes
 from installer.errors import InstallError
 from installer.gimps import find_gimps
+from installer.plugin import verify
+from installer.profiles import find_consoles
 from tests.installer.stand_in import User, fingerprint, tiny_wheel
 
 needs_mounts = pytest.mark.skipif(
@@ -186,3 +190,47 @@ def test_a_flatpak_that_never_ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_what_pip_says_is_told(user: User, said: str, sentence: str) -> None:
     (user.programs / "pip/__main__.py").write_text(f"raise SystemExit({said!r})")
     assert sentence in refused(user)
+
+
+def test_what_was_downloaded_stays_for_the_next_try(user: User) -> None:
+    before = fingerprint(user.home)
+    (user.programs / "pip/__main__.py").write_text(
+        "import pathlib, sys\n"
+        "cache = pathlib.Path(sys.argv[sys.argv.index('--cache-dir') + 1])\n"
+        "cache.mkdir(exist_ok=True)\n"
+        "(cache / 'torch').write_text('large')\n"
+        "sys.exit('Connection refused')\n"
+    )
+    quick = ["--yes", "--cpu", "--python", str(user.programs / "quick-python")]
+    for _ in range(2):
+        failed = user.installer("install", *quick)
+        assert "See to the network" in failed.stderr
+        program = user.likeness / "program"
+        assert [path.name for path in program.rglob("*")] == ["scratch", "downloads", "torch"]
+        assert "stays in" in failed.stdout
+    assert not (user.home / ".config").exists()
+    assert user.installer("uninstall", "--yes").returncode == 0
+    assert fingerprint(user.home) == before
+
+
+def test_programs_that_never_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("nvidia-smi", "gimp-console-3.0"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+
+    def never(command: list[str], **_: object) -> None:
+        raise subprocess.TimeoutExpired(command, 60)
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(subprocess, "run", never)
+    assert detect_torch() == "cpu"
+    assert find_consoles() == []
+    with pytest.raises(InstallError, match=r"does not answer\. See that GIMP itself works"):
+        verify(tmp_path / "gimp-console-3.0", tmp_path)
+
+
+def test_a_deadline_ends_what_the_program_had_started(tmp_path: Path) -> None:
+    begun = time.monotonic()
+    with (tmp_path / "lock").open("w") as lock, pytest.raises(ChildFailed):
+        run(["/bin/sh", "-c", "sleep 300; true"], {}, lock.fileno(), timeout=0.5)
+    assert time.monotonic() - begun < 200

@@ -9,6 +9,9 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import pytest
+
+from installer import package
 from installer.checks import default_python
 from installer.wheel import build_wheel, requirement
 from tests.installer.stand_in import ROOT, User
@@ -34,6 +37,27 @@ def test_the_same_bytes_twice(user: User) -> None:
     with zipfile.ZipFile(first / "likeness-0.1.0-plugin.zip") as archive:
         assert archive.getinfo("likeness/likeness.py").external_attr >> 16 == 0o100755
         assert archive.read("likeness/client.py") == (ROOT / "plugin/likeness/client.py").read_bytes()
+
+
+def test_what_lies_in_the_output_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = tmp_path / "wheels/mine-1.0-py3-none-any.whl"
+    mine.parent.mkdir()
+    mine.write_bytes(b"mine")
+
+    def pip(command: list[str], *, check: bool) -> subprocess.CompletedProcess[bytes]:
+        folder = Path(command[command.index("--dest") + 1])
+        (folder / "numpy-2.0-py3-none-any.whl").write_bytes(b"fetched")
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(package.subprocess, "run", pip)
+    monkeypatch.setattr(package, "build_wheel", lambda _: b"wheel")
+    monkeypatch.setattr(package, "sources", lambda _: [])
+    assert package.package(tmp_path, None) == 0
+    assert mine.read_bytes() == b"mine"
+    with tarfile.open(tmp_path / "likeness-0.1.0-offline.tar") as bundle:
+        wheels = [name for name in bundle.getnames() if "/wheels/" in name]
+    assert wheels == ["likeness-0.1.0/wheels/numpy-2.0-py3-none-any.whl"]
+    assert len(list(tmp_path.iterdir())) == 5, "the bundle, its two parts, the checksums, and what was there"
 
 
 def test_the_bundle_installs_as_it_is(user: User) -> None:

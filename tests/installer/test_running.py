@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from engine.paths import Home
-from installer import running
+from installer import running, setup
+from installer.environment import Ingredients
 from installer.errors import InstallError
+from installer.gimps import Gimps
+from installer.plan import Plan, Request
 from plugin.likeness.client import Client, EngineProblem
 from plugin.likeness.launch import ensure_engine
 from tests.conftest import START, left_over
@@ -46,6 +49,23 @@ def test_but_not_for_ever(busy: BusyEngine, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(running, "JOBS_SECONDS", 0)
     with pytest.raises(InstallError, match="Close its windows"):
         running.let_finish(tmp_path, lambda _: None)
+
+
+def test_no_environment_is_made_while_jobs_do_not_end(
+    busy: BusyEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(*_: object) -> None:
+        raise AssertionError("made in vain")
+
+    ingredients = Ingredients(Path("python"), tmp_path / "wheel", "", "cpu", None)
+    plan = Plan(tmp_path, "0.1.0", b"", ingredients, Gimps((), {}), None, 0, [])
+    monkeypatch.setattr(running, "JOBS_SECONDS", 0)
+    monkeypatch.setattr(setup, "look", lambda *_: plan)
+    monkeypatch.setattr(setup, "switch_off", lambda _: None)
+    monkeypatch.setattr(setup.environment, "make", make)
+    with pytest.raises(InstallError, match="Close its windows"):
+        setup.bring(Request("install", tmp_path), yes=True, dry_run=False)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_real_engine_is_ended(home: Home) -> None:

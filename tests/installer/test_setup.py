@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
@@ -155,18 +154,6 @@ def test_repaired_from_within_without_the_sources(user: User) -> None:
     assert (user.plugin / "client.py").is_file()
     assert run("uninstall", "--yes").returncode == 0
     assert [path.name for path in user.home.iterdir()] == ["a picture.xcf"]
-
-
-def test_two_homes_do_not_take_each_others_plugin(user: User) -> None:
-    assert user.install().returncode == 0
-    other = user.home / "other"
-    assert user.install("--prefix", str(other)).returncode == 0
-    assert user.installer("uninstall", "--yes").returncode == 0
-    assert not user.likeness.exists()
-    assert json.loads((user.plugin / "location.json").read_text())["home"] == str(other)
-    assert str(other) in (user.home / ".config/systemd/user/likeness.service").read_text()
-    assert user.installer("uninstall", "--yes", "--prefix", str(other)).returncode == 0
-    assert [path.name for path in user.home.rglob("*") if not path.is_dir()] == ["a picture.xcf"]
 
 
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="needs unshare")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.errors import PhotoTooLarge, PhotoUnreadable
+from engine.errors import DiskFull, PhotoTooLarge, PhotoUnreadable
 from engine.photo import load_photo, save_photo
 from engine.photo.exif import orientation_of
 from tests.photo.pictures import PIXELS, RNG, SRGB, exif_with, png, tags_of
@@ -98,10 +98,22 @@ class TestWriting:
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(os, "fsync", fail)
-        with pytest.raises(OSError, match="No space"):
+        with pytest.raises(DiskFull):
             save_photo(photo, 255 - PIXELS, tmp_path / "a.png")
         assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
         assert (tmp_path / "a.png").read_bytes() == before
+
+    @pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+    @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+    def test_a_new_file_is_for_whom_the_user_says(self, tmp_path: Path, umask: int, mode: int) -> None:
+        Image.fromarray(PIXELS).save(tmp_path / "a.png")
+        before = os.umask(umask)
+        try:
+            save_photo(load_photo(tmp_path / "a.png"), 255 - PIXELS, tmp_path / "b.png")
+            assert os.umask(umask) == umask
+        finally:
+            os.umask(before)
+        assert (tmp_path / "b.png").stat().st_mode & 0o777 == mode
 
     @pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
     def test_permissions_and_links_stay(self, tmp_path: Path) -> None:

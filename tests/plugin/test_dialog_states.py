@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -304,6 +305,26 @@ def test_reopening_uses_the_layers_own_inversions() -> None:
     state.start_afresh()
     assert state.reopening_request() is None
     assert state.stage is Stage.LOOKING
+
+
+def test_a_fresh_start_keeps_each_faces_sliders_and_no_way_back() -> None:
+    state = EditState(request(inversions=["cd" * 32], edits={"smile": 1}))
+    state.photograph_opened()
+    state.reopened([replace(layers(2), box=(10.5, 0, 5, 5))], 0.1)  # where the detector finds face 1
+    state.directions_arrived(directions())
+    state.move("age", 1)
+    state.failed(Problem("inversion_missing", "It is not there."))
+    state.start_afresh()
+    state.undo()
+    state.faces_found(found(2))
+    state.arrived([layers(1)], 1.0)
+    assert state.edits == {"smile": 1, "age": 1}
+    assert state.works[2].is_nothing
+    assert not state.works.can_undo
+    state.choose(2)
+    state.arrived([layers(2)], 1.0)
+    assert state.edits == {}
+    assert not state.is_paintable, "the layer keeps its mask in GIMP"
 
 
 def test_presets_say_what_the_settings_do() -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from pathlib import Path
+
+import pytest
+
 from plugin.dialogs.edit_window import EditWindow
 from plugin.dialogs.palette import DARK
-from plugin.dialogs.state import Stage
+from plugin.dialogs.presets import load_presets
+from plugin.dialogs.state import Stage, Topic, View
 from plugin.likeness.client import EngineProblem
-from tests.plugin.conftest import JOB, Opener, ready_edit, wait_ready, wait_until
-from tests.plugin.fake_client import FakeEngine
+from tests.plugin.conftest import JOB, SECONDS, Opener, ready_edit, wait_ready, wait_until
+from tests.plugin.fake_client import FakeClient, FakeEngine
 from tests.plugin.hand import CONTROL, KEY, LEFT, QTest
 
 
@@ -78,11 +84,15 @@ def test_a_failed_preview_keeps_the_sliders(open_window: Opener, engine: FakeEng
 def test_a_lost_inversion_begins_again(open_window: Opener, engine: FakeEngine) -> None:
     engine.problems["edit"] = EngineProblem("inversion_missing", "It is not there.", "")
     window = open_window("edit", inversions=[f"{1:064x}"])
+    assert isinstance(window, EditWindow)
     wait_until(lambda: window.state.stage is Stage.BROKEN)
     assert window.problem.mend.text() == "Begin again with the photograph"
     window.problem.mend.click()
     wait_ready(window)
     assert engine.kinds()[-2:] == ["detect", "invert"]
+    window.views.buttons[View.MASK].click()
+    assert window.layers_own.isVisible(), "GIMP would drop what is painted"
+    assert not window.mask_tools.isVisible()
 
 
 def test_apply_answers_and_closes(open_window: Opener, engine: FakeEngine) -> None:
@@ -111,13 +121,41 @@ def test_apply_while_a_preview_runs(open_window: Opener, engine: FakeEngine) -> 
     assert engine.answers[0][1]["accepted"]["edits"] == {"smile": 1.0}
 
 
-def test_a_refused_answer_stays_in_the_window(open_window: Opener, engine: FakeEngine) -> None:
+def test_apply_twice_answers_once(
+    open_window: Opener, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     window = ready_edit(open_window)
+    asked: list[str] = []
+    go_on = threading.Event()
+
+    def answer(_: FakeClient, job: str, answer: dict[str, object], /) -> None:
+        asked.append(job)
+        assert go_on.wait(SECONDS)
+        engine.answers.append((job, answer))
+
+    monkeypatch.setattr(FakeClient, "answer", answer)
+    QTest.keyClick(window, KEY.Key_Return, CONTROL)
+    wait_until(lambda: bool(asked))
+    window.told(Topic.LAYERS)
+    assert not window.apply.isEnabled()
+    QTest.keyClick(window, KEY.Key_Return, CONTROL)
+    go_on.set()
+    wait_until(lambda: not window.isVisible())
+    assert asked == [JOB]
+
+
+def test_a_refused_answer_stays_in_the_window(open_window: Opener, engine: FakeEngine, tmp_path: Path) -> None:
+    window = ready_edit(open_window)
+    window.edits.move("smile", 1)
     engine.problems["answer"] = EngineProblem("busy", "Too much at once.", "Wait a moment.")
     window.apply.click()
     wait_until(lambda: window.problem.isVisible())
     assert window.isVisible()
-    assert window.apply.isEnabled()
+    assert load_presets(tmp_path / "presets.json").last is None
+    engine.problems.clear()
+    window.apply.click()
+    wait_until(lambda: not window.isVisible())
+    assert load_presets(tmp_path / "presets.json").last == {"smile": 1}
 
 
 def test_escape_and_cancel_answer_nothing(open_window: Opener, engine: FakeEngine) -> None:

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from engine.messages import FaceFound
-from plugin.dialogs.faces import face_of
+from plugin.dialogs.faces import face_of, is_same_place
 
 FRONT = [(-20.0, 0.0), (20.0, 0.0), (0.0, 22.0), (-15.0, 44.0), (15.0, 44.0)]
 
@@ -36,3 +36,11 @@ def test_a_profile_is_turned_away(turn: float) -> None:
 def test_a_small_face_says_how_small() -> None:
     assert face_of(face(FRONT, width=31.4)).drawback == "too small (31 pixels wide)"
     assert face_of(face([], width=200)).drawback == ""
+
+
+def test_one_face_found_twice_is_in_the_same_place() -> None:
+    box = (10.0, 20.0, 40.0, 60.0)
+    assert is_same_place(box, (12.0, 17.0, 42.0, 58.0))
+    assert not is_same_place(box, (45.0, 20.0, 40.0, 60.0)), "a neighbour"
+    assert not is_same_place(box, (25.0, 40.0, 10.0, 15.0)), "a small one within"
+    assert not is_same_place(box, (200.0, 300.0, 40.0, 60.0))

@@ -8,7 +8,9 @@ from PyQt5.QtCore import QPoint
 from PyQt5.QtWidgets import QApplication
 
 from plugin.dialogs.edit_window import EditWindow
+from plugin.dialogs.painting import MIDDLE
 from plugin.dialogs.scene import MASK_RED
+from plugin.dialogs.slider import KEYS_SETTLE_MILLISECONDS
 from plugin.dialogs.state import View
 from tests.plugin.conftest import Opener, ready_edit, wait_until
 from tests.plugin.fake_client import FakeEngine
@@ -114,14 +116,55 @@ def test_threshold_feather_and_back_to_what_was_found(open_window: Opener) -> No
     assert more is not None
     assert more.threshold == pytest.approx(0.4)
     assert int(more.shows.sum()) > int(found.shows.sum())
-    QTest.keyClick(window.mask_tools.rows["feather"].slider, KEY.Key_PageUp)
+    for key in (KEY.Key_PageUp, KEY.Key_Right):
+        QTest.keyClick(window.mask_tools.rows["feather"].slider, key)
     feathered = window.edits.masks.first
     assert feathered is not None
-    assert feathered.feather == pytest.approx(0.08)
-    assert window.mask_tools.rows["feather"].figure.text() == "8 %"
+    assert feathered.feather == pytest.approx(0.03), "a quarter and an eighth of its range"
+    assert window.mask_tools.rows["feather"].figure.text() == "3 %"
     QTest.mouseClick(window.mask_tools.reset, LEFT)
     assert window.edits.masks.first is found
     assert not window.mask_tools.reset.isEnabled()
+
+
+def threshold_of(window: EditWindow) -> float:
+    painting = window.edits.masks.first
+    assert painting is not None
+    return painting.threshold
+
+
+def test_each_pull_at_the_threshold_and_its_reset_is_one_step_back(open_window: Opener) -> None:
+    window = painting_window(open_window)
+    slider = window.mask_tools.rows["threshold"].slider
+    seen = [MIDDLE]
+    for part in (0.7, 0.8, 0.9):
+        end = QPoint(round(part * slider.width()), slider.height() // 2)
+        drag(slider, end - QPoint(4, 0), end - QPoint(2, 0), end)
+        seen.append(threshold_of(window))
+    QTest.keyClick(slider, KEY.Key_Delete)
+    assert threshold_of(window) == MIDDLE
+    assert len(set(seen)) == 4
+    for expected in reversed(seen):
+        QTest.keyClick(window, KEY.Key_Z, CONTROL)
+        assert threshold_of(window) == expected
+    assert not window.undo.isEnabled()
+
+
+def test_keys_on_the_threshold_are_a_step_of_their_own_and_cut_no_stroke(open_window: Opener) -> None:
+    window = painting_window(open_window)
+    slider, masks = window.mask_tools.rows["threshold"].slider, window.edits.masks
+    x, y, w, h = window.state.layers[1].rect
+    QTest.keyClick(slider, KEY.Key_Right)
+    QTest.qWait(KEYS_SETTLE_MILLISECONDS + 100)
+    QTest.keyClick(slider, KEY.Key_Right)
+    masks.press((x + w / 2, y + h / 2), False)
+    QTest.qWait(KEYS_SETTLE_MILLISECONDS + 100)
+    masks.draw((x + w / 3, y + h / 2))
+    masks.lift()
+    for expected in (0.3, 0.4, MIDDLE):
+        QTest.keyClick(window, KEY.Key_Z, CONTROL)
+        assert threshold_of(window) == pytest.approx(expected)
+    assert not window.undo.isEnabled()
 
 
 def test_the_brush_is_only_in_mask(open_window: Opener) -> None:

@@ -19,6 +19,7 @@ from plugin.dialogs.models_state import Model, Offer
 from plugin.dialogs.models_window import ModelsWindow
 from plugin.dialogs.opening import make_models_window
 from plugin.dialogs.palette import LIGHT, dress
+from plugin.dialogs.state import Problem
 from plugin.likeness.client import EngineProblem
 from tests.plugin.conftest import wait_until
 from tests.plugin.fake_client import FakeEngine
@@ -114,9 +115,54 @@ def test_removing_takes_two_presses(window: ModelsWindow, engine: FakeEngine) ->
     pick(window, "portraits")
     assert window.model_page.remove.text() == "Remove"
     window.model_page.remove.click()
+    QTest.qWait(QApplication.doubleClickInterval() + 100)
     window.model_page.remove.click()
     wait_until(lambda: len(window.state.models) == 1)
     assert list(engine.shelf.models) == ["default"]
+
+
+def test_a_double_click_does_not_remove_and_another_action_disarms(window: ModelsWindow) -> None:
+    pick(window, "portraits")
+    remove = window.model_page.remove
+    remove.click()
+    remove.click()
+    assert window.state.is_free, "nothing was asked of the engine"
+    assert remove.text() == "Remove it for good"
+    pick(window, "ffhq-1024")
+    pick(window, "portraits")
+    assert remove.text() == "Remove"
+    remove.click()
+    window.model_page.show_strips.click()
+    free(window)
+    assert remove.text() == "Remove"
+
+
+def test_the_second_set_of_files_gets_its_own_name(window: ModelsWindow) -> None:
+    page = window.files_page
+    window.state.add_files(["/x/first.pt"])
+    assert window.list.currentItem() is None
+    page.name.setText("portraits")
+    assert page.why.text() == "There is a model “portraits” already. Free is “portraits-2”."
+    page.name.setText("my face")
+    assert "Free is “my-face”." in page.why.text()
+    assert page.why.isVisible()
+    page.forget.click()
+    item = window.list.currentItem()
+    assert item is not None
+    assert item.text().startswith("default\n"), "the row of the page that is shown"
+    window.state.add_files(["/x/second.pt"])
+    assert page.name.text() == "second"
+    assert not page.why.isVisible()
+
+
+def test_an_error_outlasts_a_list_that_nobody_asked_for(window: ModelsWindow) -> None:
+    window.state.failed(Problem("no_space", "The disk is full."))
+    window.session.refresh()
+    free(window)
+    assert window.problem.isVisible()
+    window.session.use("portraits")
+    free(window)
+    assert not window.problem.isVisible()
 
 
 def test_files_become_a_model(window: ModelsWindow, engine: FakeEngine) -> None:

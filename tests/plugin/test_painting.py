@@ -77,6 +77,28 @@ def test_feather_softens_a_hard_edge() -> None:
     assert abs(soft.mean() - hard.mean()) < 2
 
 
+def test_the_way_back_is_bounded_in_memory(found: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    works, painting = Works(), Painting.of(found)
+    kept: list[Painting] = []
+    bytes_a_step = sum(plane.nbytes for plane in stroke(painting, (250, 150)).strokes)
+    assert bytes_a_step == 2 * found.size
+    monkeypatch.setattr("plugin.dialogs.history.MOST_BYTES", 5 * bytes_a_step)
+    for number in range(12):
+        painting = stroke(painting, (120 + 10 * number, 150))
+        assert painting.shows.any()
+        works.paint({1: painting})
+        works.edit([1], lambda _, smile=number: {"smile": smile + 1.0}, f"stroke {number}")
+        kept.append(painting)
+    assert not any("shows" in vars(one) for one in kept[:-1]), "made again when it is looked at"
+    assert "shows" in vars(kept[-1])
+    steps = 0
+    while works.can_undo:
+        works.undo()
+        steps += 1
+    assert steps == 9, "a stroke and a slider each, which share their planes"
+    assert works[1].painting is kept[7]
+
+
 def test_large_masks_are_painted_smaller() -> None:
     painting = Painting.of(np.zeros((500, 4 * SIDE), np.uint8))
     assert painting.found.shape == (125, SIDE)

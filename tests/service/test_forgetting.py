@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from engine.cli import main
 from engine.paths import Home
+from engine.service.forgetting import FETCH_SECONDS, _needed
 from engine.spool import Spool
+from engine.storage import STRAY_SECONDS
 from plugin.likeness.client import EngineProblem
 from tests.service.engines import Run, edit, start, wait_until
 from tests.service.test_inversions import put
@@ -27,6 +33,13 @@ def fill(home: Home) -> None:
         put(home, name, 10)
 
 
+def age(folder: Path, seconds: float) -> None:
+    """All that lies there was written so long ago."""
+    when = time.time() - seconds
+    for path in folder.iterdir():
+        os.utime(path, (when, when))
+
+
 def test_with_an_engine(home: Home) -> None:
     fill(home)
     client = start(home)
@@ -36,6 +49,7 @@ def test_with_an_engine(home: Home) -> None:
     dialog = Run(client, {"kind": "dialog", "window": "edit", "picture": opened, "title": "wait"})
     wait_until(lambda: any(event["event"] == "progress" for event in dialog.events))
     assert len(names(home.spool)) > 2
+    age(home.spool, 9e3)
     told = client.forget(SECOND)
     assert (told["inversions"], told["bytes"] > 2000, told["pictures"] > 0) == (2, True, True)
     assert names(home.inversions) == {f"{FIRST}.safetensors", f"{THIRD}.safetensors", "part-half"}
@@ -49,9 +63,37 @@ def test_with_an_engine(home: Home) -> None:
     dialog.wait()
 
 
+def test_what_a_job_has_made_stays_until_it_was_fetched(home: Home) -> None:
+    """Also what it made long before it ended."""
+    home.create()
+    client = start(home)
+    old = client.send_picture(2, 1, "RGBA u8", bytes(8))["id"]
+    age(home.spool, 9e3)
+    result = Run(client, edit(client)).wait()
+    assert isinstance(result, dict)
+    made = result["faces"][0]["layer"]["id"]
+    assert client.forget(None)["pictures"] == 1
+    assert {f"{made}.raw", f"{made}.json"} <= names(home.spool)
+    assert f"{old}.raw" not in names(home.spool)
+
+
+def test_since_when_pictures_are_needed() -> None:
+    now = time.time()
+    ages = [(500.0, 400.0), (300.0, 5.0), (9.0, None)]  # when each job began, when it ended
+    jobs = [
+        SimpleNamespace(born=now - born, ended=ended and now - ended, pictures=lambda: {"a"})
+        for born, ended in ages
+    ]
+    engine: Any = SimpleNamespace(jobs=SimpleNamespace(live=jobs[2:], remembered=jobs))
+    assert _needed(engine) == ({"a"}, now - 300)
+    engine.jobs.remembered = jobs[2:]
+    assert _needed(engine)[1] == pytest.approx(now - FETCH_SECONDS, abs=5)
+
+
 def test_on_the_command_line_without_an_engine(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     fill(home)
     put(home, "part-half", 10)
+    put(home, "part-dead", STRAY_SECONDS + 9)
     Spool(home.spool).add_bytes(1, 1, "Y u8", b"x")
     assert main(["forget", FIRST]) == 0
     assert capsys.readouterr().out.startswith("Removed: inversions 1, pictures 1; 1,")
@@ -65,7 +107,7 @@ def test_on_the_command_line_without_an_engine(home: Home, capsys: pytest.Captur
         "pictures": 0,
         "bytes": 4000,
     }
-    assert names(home.inversions) == set()
+    assert names(home.inversions) == {"part-half"}, "somebody may be writing it"
     assert not home.connection_file.exists(), "none was started"
 
 

@@ -65,9 +65,11 @@ def test_the_engine_keeps_the_limit(home: Home) -> None:
     home.settings_file.write_text('{"inversions_megabytes": 1}')
     old = put(home, f"{'aa' * 32}.safetensors", 300, 600_000)
     new = put(home, f"{'bb' * 32}.safetensors", 200, 600_000)
+    parts = put(home, "part-dead", STRAY_SECONDS + 9), put(home, "part-half", 5)
     client = start(home)
     assert not old.exists()
     assert new.exists()
+    assert [path.exists() for path in parts] == [False, True], "somebody else may be writing the other"
     newest = put(home, f"{'cc' * 32}.safetensors", 100, 600_000)
     Run(client, edit(client)).wait()
     wait_until(lambda: not new.exists())
