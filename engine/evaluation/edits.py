@@ -25,7 +25,7 @@ from engine.editing.transfer import Change, PreparedFace
 from engine.errors import BadRequest
 from engine.evaluation.inversion import Wishes, load_gauges, load_mesh, write_report
 from engine.evaluation.judge import Judge
-from engine.evaluation.ledger import Ledger, mean, said, table
+from engine.evaluation.ledger import Ledger, averages, said, table
 from engine.evaluation.picture_figures import Gauges
 from engine.evaluation.specimens import ITSELF, WHOLE, Specimen
 from engine.faces.landmarks import FaceMesh
@@ -197,12 +197,6 @@ class Table:
         column = names.index(definition.attribute)
         old, new = (float(self.gauges.face(one).attributes[0, column]) for one in (before, after))
         return (new - old) * definition.sign * (1 if strength > 0 else -1)
-
-
-def averages(entries: list[Json]) -> dict[str, Json]:
-    """Means over faces, by `method|direction|strength`."""
-    names = entries[0][next(iter(entries[0]))]
-    return {key: {name: mean([entry[key][name] for entry in entries]) for name in names} for key in entries[0]}
 
 
 def sharpness(picture: torch.Tensor, where: torch.Tensor) -> float:

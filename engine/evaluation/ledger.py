@@ -70,3 +70,9 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def said(value: float | None, form: str) -> str:
     """A number, or a dash where it is not known."""
     return "–" if value is None else format(value, form)
+
+
+def averages(entries: list[Json]) -> dict[str, Json]:
+    """Means of every figure over the entries, which all have the same keys."""
+    names = entries[0][next(iter(entries[0]))]
+    return {key: {name: mean([entry[key][name] for entry in entries]) for name in names} for key in entries[0]}

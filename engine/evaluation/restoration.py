@@ -19,7 +19,7 @@ from tqdm import tqdm
 from engine.editing.restore import closed, invert_rest, restored
 from engine.errors import BadRequest
 from engine.evaluation.inversion import Wishes, load_gauges, load_mesh, write_report
-from engine.evaluation.ledger import Ledger, mean, said, table
+from engine.evaluation.ledger import Ledger, averages, said, table
 from engine.evaluation.picture_figures import Gauges, decibels, ssim_map, within
 from engine.evaluation.specimens import Specimen
 from engine.faces.detect import Face, FaceDetector
@@ -147,12 +147,6 @@ class Bench:
         part = result[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         np.copyto(part, filling, where=hole[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1, None])
         return result
-
-
-def averages(entries: list[Json]) -> dict[str, Json]:
-    """Means over specimens, by method."""
-    names = entries[0][OURS]
-    return {key: {name: mean([entry[key][name] for entry in entries]) for name in names} for key in entries[0]}
 
 
 @torch.no_grad()

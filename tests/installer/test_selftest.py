@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import tempfile
@@ -17,7 +16,8 @@ from installer.locks import locked
 from installer.plugin import install
 from installer.selftest import prove_in_gimp
 from tests.conftest import left_over
-from tests.gimp.chroot import Gimp3, NoGimp, ensure
+from tests.gimp.chroot import Gimp3
+from tests.gimp.conftest import gimp_or_skip
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,12 +43,7 @@ def share() -> Iterator[Path]:
 
 @pytest.fixture
 def gimp() -> Gimp3:
-    try:
-        return ensure()
-    except NoGimp as error:
-        if os.environ.get("CI"):
-            pytest.fail(str(error))
-        pytest.skip(f"no GIMP 3: {error}")
+    return gimp_or_skip()
 
 
 @pytest.mark.gimp

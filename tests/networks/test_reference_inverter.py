@@ -83,23 +83,11 @@ def whole(stem: str, name: str) -> torch.Tensor:
     return answer.blended if match[2] == "blended" else answer.generated
 
 
-def part(name: str, tensor: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:
-    """Cut out of the whole what the vectors hold."""
-    if name.endswith("_mean"):
-        return tensor.mean()
-    if name.endswith("_sub"):
-        return vectors.strided_like(tensor, expected)
-    if name.endswith("_crop"):
-        n = tensor.shape[-1]
-        return tensor[:, :, n // 2 - 32 : n // 2 + 32, n // 4 : n // 4 + 64]
-    return tensor
-
-
 @pytest.mark.parametrize(("stem", "name"), vectors.cases("d", is_input))
 def test_reference_inverter(stem: str, name: str) -> None:
     expected = vectors.load(stem).arrays[name]
     with torch.no_grad():
-        actual = part(name, whole(stem, re.sub(r"_(sub|crop|mean)$", "", name)), expected)
+        actual = vectors.part(name, whole(stem, re.sub(r"_(sub|crop|mean)$", "", name)), expected)
     if any(word in name for word in WORDS_OF_LATENTS_AND_MASKS):
         tolerance = LATENTS_AND_MASKS
     else:

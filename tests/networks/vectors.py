@@ -94,3 +94,15 @@ def _meta(stem: str) -> dict[str, Any]:
     words = set(stem.split("_"))
     matching = [key for key in entries if key[0] == stem[0] and set(key.split("_")) <= words]
     return entries[max(matching, key=len)] if matching else {}
+
+
+def part(name: str, tensor: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:
+    """Cut out of the whole what the vectors hold."""
+    if name.endswith("_mean"):
+        return tensor.mean()
+    if name.endswith("_sub"):
+        return strided_like(tensor, expected)
+    if name.endswith("_crop"):
+        n = tensor.shape[-1]
+        return tensor[:, :, n // 2 - 32 : n // 2 + 32, n // 4 : n // 4 + 64]
+    return tensor

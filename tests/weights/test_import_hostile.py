@@ -20,7 +20,7 @@ from engine.cli import main
 from engine.errors import BadRequest, ImportRefused
 from engine.paths import Home
 from engine.weights.importing import import_model
-from tests.weights.hostile import CORPUS
+from tests.weights import hostile_files, hostile_pickles
 
 # Loads what the reader loads once, then lets it begin anew for each folder.
 _FORKS = """
@@ -34,6 +34,9 @@ for folder in sys.argv[2:]:
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="forks, links and pipes")
+
+
+CORPUS = hostile_pickles.CORPUS | hostile_files.CORPUS
 
 
 @pytest.fixture(scope="module")

@@ -126,6 +126,46 @@ def whole(image):
     }
 
 
+def answered(result):
+    """A call's result with its layers described."""
+    return {**result, "layers": [described(layer) for layer in result.get("layers", [])]}
+
+
+def opened(name):
+    image = load(name)
+    return image, image.get_layers()[0]
+
+
+def around(image, layer, work):
+    """Do `work` and tell the image before and after, without what is new."""
+    before = whole(image)
+    result = answered(work())
+    after = whole(image)
+    new = {layer["tattoo"] for layer in result["layers"]}
+    after["layers"] = [layer for layer in after["layers"] if layer["tattoo"] not in new]
+    return {**result, "before": before, "after": after, "order": [one.get_name() for one in image.get_layers()]}
+
+
+def edited(name, image, layer):
+    """Edit the largest face; the new layer, the image as GIMP shows it and what it is made of go outside."""
+    source = digest(layer)
+    result = around(image, layer, lambda: edit(image, layer, {"smile": 1.0}, face=1))
+    if result["status"] == "success":
+        (tattoo,) = (one["tattoo"] for one in result["layers"])
+        new = image.get_layer_by_tattoo(tattoo)
+        x, y = (b - a for a, b in zip(layer.get_offsets()[1:], new.get_offsets()[1:], strict=True))
+        rect = (x, y, new.get_width(), new.get_height())
+        shown = Gimp.Layer.new_from_visible(image, image, "shown")
+        at = (*new.get_offsets()[1:], new.get_width(), new.get_height())
+        keep(f"{name}.source", pixels(layer, "floats", rect))
+        keep(f"{name}.layer", pixels(new, "floats"))
+        keep(f"{name}.mask", pixels(new.get_mask(), "mask"))
+        keep(f"{name}.shown", pixels(shown, "floats", at))
+        shown.delete()
+        result["source_untouched"] = source == digest(layer)
+    return result
+
+
 def play(module):
     report = {}
     for name, scenario in sorted(module.items()):
