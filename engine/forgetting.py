@@ -11,6 +11,7 @@ from pathlib import Path
 from engine.errors import InversionMissing
 from engine.messages import Message
 from engine.paths import Home, inside
+from engine.private import remove_abandoned
 from engine.storage import PART, STRAY_SECONDS
 
 KINDS = (".safetensors", ".damaged")
@@ -29,7 +30,8 @@ def forget(home: Home, identity: str | None, keep: Collection[str] = (), since: 
 
     Which faces a spooled picture shows nobody has noted: all of them go but those whose id is in `keep`, the
     pictures that jobs are about, and those written at `since` (seconds of the epoch) or later, which jobs may have
-    made. What somebody, here or in another process, may just be writing stays in any case.
+    made. What somebody, here or in another process, may just be writing stays in any case. What a killed batch left
+    of its photographs goes, uncounted.
     Raises `InversionMissing` when there is none of that id; then nothing is removed.
     """
     inversions = _whole(home.inversions) if identity is None else list(_found(home, identity))
@@ -43,6 +45,7 @@ def forget(home: Home, identity: str | None, keep: Collection[str] = (), since: 
         if path.stem not in keep and not (_is_young(path, since) or _is_young(path.with_suffix(".raw"), since))
     ]
     freed = _removed(inversions) + _removed(pictures)
+    remove_abandoned(home)
     return Forgotten(
         inversions=sum(path.suffix in KINDS for path in inversions),
         pictures=sum(path.suffix == ".raw" for path in pictures),

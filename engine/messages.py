@@ -23,6 +23,14 @@ JobId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 PixelFormat = Literal["RGBA u8", "RGBA float", "RGB u8", "Y u8"]
 Blend = Literal["replace", "transfer"]
+FaceNumbers = Annotated[list[Annotated[int, Field(ge=1, le=1000)]], Field(max_length=1000)]
+Detector = Literal["landmarks", "decomposer", "samm"]
+DETECTED_BY: dict[Detector, str] = {
+    "landmarks": "by landmarks and differences",
+    "decomposer": "by the decomposer, which compares both pictures",
+    "samm": "by SAMM, inside the generator",
+}
+Placement = Literal["layer", "group", "replace", "image"]
 Rect = tuple[int, int, int, int]
 Edits = dict[Annotated[str, Field(max_length=60)], Annotated[FiniteFloat, Field(ge=-10, le=10)]]
 
@@ -57,11 +65,12 @@ class DetectRequest(Message):
 
 
 class InvertRequest(Message):
-    """Invert faces. `face` 0 takes all of them, n the n-th largest."""
+    """Invert faces. `face` n takes the n-th largest, 0 those that `faces` numbers so, or all where it names none."""
 
     kind: Literal["invert"] = "invert"
     picture: PictureId
     face: Annotated[int, Field(ge=0, le=1000)] = 0
+    faces: FaceNumbers = []
     refine_steps: Annotated[int, Field(ge=0, le=5000)] | None = None
     model: ModelName | None = None
 
@@ -79,7 +88,7 @@ class FaceEdit(Message):
 
 
 class EditRequest(Message):
-    """Invert (or find the inversion in the cache) and edit.
+    """Invert (or find the inversion in the cache) and edit; `face` and `faces` as in an `InvertRequest`.
 
     With `inversions` no face is looked for: these are edited, wherever they lie in the picture, with `edits`
     or with what `face_edits` has for them. `preview` limits the result's longer side in pixels: quicker, for
@@ -92,6 +101,7 @@ class EditRequest(Message):
     kind: Literal["edit"] = "edit"
     picture: PictureId
     face: Annotated[int, Field(ge=0, le=1000)] = 0
+    faces: FaceNumbers = []
     refine_steps: Annotated[int, Field(ge=0, le=5000)] | None = None
     model: ModelName | None = None
     edits: Edits = {}
@@ -118,17 +128,26 @@ class RestoreRequest(Message):
 
 
 class DialogRequest(Message):
-    """Open a dialog. What the person accepts there is run as an `edit` (or `invert`) within this job."""
+    """Open a dialog. What the person accepts there is run as an `edit` (or `invert`) within this job.
+
+    `faces` are the only ones that it offers, by their numbers: those in a selection. Where it names none, all are.
+    `layer_mask` is that of the layer whose one inversion is taken up again, as it is now: a picture (Y u8, 255 = the
+    layer shows) over the face's `rect`, as large as the layer. `results` are the ways in which the caller can lay the
+    result; where there are several the person chooses one (`EditResult.result`).
+    """
 
     kind: Literal["dialog"] = "dialog"
     window: Literal["invert", "edit"]
     picture: PictureId
     title: Annotated[str, Field(max_length=300)] = ""
     face: Annotated[int, Field(ge=0, le=1000)] = 0
+    faces: FaceNumbers = []
     refine_steps: Annotated[int, Field(ge=0, le=5000)] | None = None
     model: ModelName | None = None
     edits: Edits = {}
     inversions: Annotated[list[InversionId], Field(max_length=1000)] = []
+    layer_mask: PictureId | None = None
+    results: Annotated[list[Placement], Field(max_length=4)] = ["layer", "group", "replace", "image"]
     environment: Annotated[dict[str, Annotated[str, Field(max_length=4096)]], Field(max_length=40)] = {}
 
 
@@ -138,9 +157,10 @@ JobRequest = Annotated[Work | DialogRequest, Field(discriminator="kind")]
 
 
 class DialogAnswer(Message):
-    """What the dialog's process says at its end: the request to run, or nothing (cancelled)."""
+    """What the dialog's process says at its end: the request to run, or nothing (cancelled); how to lay the result."""
 
     accepted: Annotated[InvertRequest | EditRequest, Field(discriminator="kind")] | None = None
+    result: Placement = "layer"
 
 
 # --- results ----------------------------------------------------------------------------------------------
@@ -171,7 +191,7 @@ class FaceResult(Message):
 
     `edits` are the strengths that were used: those asked for, times `strength_factor` (below 1 where
     `keep_identity` braked). `identity_similarity` is the cosine between the face in the photograph and in the
-    result, 1 where nothing was edited. `blend_reason` is a sentence.
+    result, 1 where nothing was edited. `blend_reason` is a sentence. `detector` found the invertibility mask.
     """
 
     number: int
@@ -191,21 +211,30 @@ class FaceResult(Message):
     strength_factor: float = 1.0
     blend: Blend = "transfer"
     blend_reason: str = ""
+    detector: Detector = "landmarks"
 
 
 class InvertResult(Message):
+    """`result` as in an `EditResult`."""
+
     kind: Literal["invert"] = "invert"
     model: str
     faces: list[FaceResult]
+    result: Placement = "layer"
 
 
 class EditResult(Message):
-    """`notes` are sentences about strengths that were brought within the model's range."""
+    """`notes` are sentences about strengths that were brought within the model's range.
+
+    `result` is what the person chose in a dialog: a new layer with its mask for each face, the same in a group, the
+    pixels of the photograph's layer themselves, or a new image.
+    """
 
     kind: Literal["edit"] = "edit"
     model: str
     faces: list[FaceResult]
     notes: list[str] = []
+    result: Placement = "layer"
 
 
 class RestoredFace(Message):
@@ -307,6 +336,8 @@ class JobInfo(Message):
 
 
 class Status(Message):
+    """`models` counts the requests about models that are under way, among them open windows."""
+
     version: str
     protocol: int
     boot_id: str
@@ -314,6 +345,7 @@ class Status(Message):
     uptime_seconds: float
     worker: WorkerStatus
     jobs: list[JobInfo]
+    models: int = 0
 
 
 Json = dict[str, Any]

@@ -3,7 +3,8 @@
 Everything follows from one folder, LIKENESS_HOME (default `~/.likeness` on every system: Flatpak and Snap see
 the home, not its XDG folders):
 
-    run/          socket, connection file, lock, spool (pictures on their way; emptied when the engine starts)
+    run/          socket, connection file, lock, spool (pictures on their way; emptied when the engine
+                  starts), batch (photographs of a batch that runs)
     inversions/   the cache of inversions, one safetensors file each
     models/       imported models
     logs/         engine.log, worker.log

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,13 +30,24 @@ def check_room(folder: Path, size: int) -> None:
         raise _full(folder, f" ({free / 1e6:,.0f} MB are free)")
 
 
-def write_whole(path: Path, data: bytes | bytearray) -> None:
-    """Write and sync a file, 0600, in place of what is there. Raises `DiskFull`; what is there stays then."""
+def write_whole(path: Path, data: bytes | bytearray | memoryview, mode: int = 0o600) -> None:
+    """Write and sync a file in place of what is there. Raises `DiskFull`; what is there stays then.
+
+    `mode` are its permissions: ours alone, or `shared_mode` for a file that is given to the user.
+    """
     with beside(path, len(data)) as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+        if hasattr(os, "fchmod"):
+            with contextlib.suppress(OSError):  # not every disk knows permissions
+                os.fchmod(file.fileno(), mode)
     _sync_folder(path.parent)
+
+
+def shared_mode(path: Path) -> int:
+    """The permissions that a file has, or that the user's new files get."""
+    return stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666 & ~_umask()
 
 
 @contextlib.contextmanager
@@ -53,6 +65,13 @@ def beside(path: Path, size: int) -> Iterator[BinaryIO]:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise _full(path.parent, "") from error
         raise
+
+
+def _umask() -> int:
+    """It can be read only by setting it: to what gives too little meanwhile, never too much."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def _full(folder: Path, facts: str) -> DiskFull:

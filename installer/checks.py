@@ -21,7 +21,7 @@ SUMS = "SHA256SUMS"
 # What may be in a home in which nothing is installed: an engine's, or what an uninstall or a killed installer left.
 _IN_HOME = ("models", "inversions", "settings.json", "dialog-*.ini*", "presets*", "part-*", LOCK, f".{NAME}")
 _IN_FOLDERS = {
-    "run": ("engine.json", "engine.lock", "engine.sock", "start.lock", "spool", "wanted", "part-*"),
+    "run": ("engine.json", "engine.lock", "engine.sock", "start.lock", "spool", "batch", "wanted", "part-*"),
     "logs": ("engine.log*", "worker.log*"),
 }
 

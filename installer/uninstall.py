@@ -154,8 +154,11 @@ def _remove_tree(path: Path) -> int:
 
 
 def remove_last(home: Path, manifest: Manifest) -> None:
-    """Remove the manifest and the lock, when all else is gone, and the home if the installer made it."""
-    for name in (NAME, f".{NAME}", LOCK):
+    """Remove the lock and the manifest, when all else is gone, and the home if the installer made it.
+
+    The manifest comes last: whoever is killed before that can be finished.
+    """
+    for name in (LOCK, f".{NAME}", NAME):
         (home / name).unlink(missing_ok=True)
     for folder in reversed(manifest.folders):
         with contextlib.suppress(OSError):  # not empty, or gone
@@ -163,10 +166,10 @@ def remove_last(home: Path, manifest: Manifest) -> None:
 
 
 def _remove_empty(home: Path) -> None:
-    """A home in which there is nothing but the lock, as after an installer that was killed at once."""
+    """A home in which there is nothing, or nothing but the lock, as after an installer that was killed at once."""
     with contextlib.suppress(OSError):
         found = list(home.iterdir())
-        if found and {path.name for path in found} <= {LOCK, f".{NAME}"}:
+        if {path.name for path in found} <= {LOCK, f".{NAME}"}:
             for path in found:
                 path.unlink()
             home.rmdir()

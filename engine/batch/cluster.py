@@ -9,13 +9,12 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from engine.errors import BadRequest, WorkerLost
 from engine.paths import Home
+from engine.private import PrivateFolder
 
 END_SECONDS = 5.0
 
@@ -28,8 +27,9 @@ class RemoteEditor:
     def __init__(self) -> None:
         from engine.batch.editor import Editor  # torch, on the node
 
-        self._private = tempfile.TemporaryDirectory(prefix="likeness-batch-")
-        self._editor = Editor(Home.from_environment(), Path(self._private.name))
+        home = Home.from_environment()
+        self._private = PrivateFolder(home)
+        self._editor = Editor(home, self._private.path)
 
     def answer(self, header: Json, data: bytes) -> tuple[Json, bytes]:
         """As `Editor.answer`."""
@@ -37,7 +37,7 @@ class RemoteEditor:
 
     def close(self) -> None:
         """Leave no picture behind."""
-        self._private.cleanup()
+        self._private.remove()
 
 
 class RayWorker:

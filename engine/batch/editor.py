@@ -1,7 +1,7 @@
 """What a batch's workers run: the engine's pipeline, from a photograph's bytes to the result's.
 
 python -m engine.batch.editor DESCRIPTOR FOLDER      an inherited end of a socketpair (engine/worker/link.py),
-                                                     and an empty folder, which is removed at the end
+                                                     and a folder of its own, which is removed at the end
 
     to the editor    {"check": EditRequest but for its picture}
                      {"edit": the same, "name": FILE}, with the photograph's bytes

@@ -7,12 +7,12 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from engine.errors import WorkerLost
 from engine.paths import Home
+from engine.private import PrivateFolder
 from engine.worker.link import Link, pack
 
 REPOSITORY = Path(__file__).resolve().parents[2]  # where `-m engine.batch.editor` is found
@@ -24,11 +24,11 @@ class LocalWorker:
     """Starts with its making. Ctrl+C in the terminal is not for it: whoever made it closes it."""
 
     def __init__(self, home: Home) -> None:
-        self._private = tempfile.TemporaryDirectory(prefix="likeness-batch-", ignore_cleanup_errors=True)
+        self._private = PrivateFolder(home)
         self._socket, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "engine.batch.editor", str(theirs.fileno()), self._private.name],
+                [sys.executable, "-m", "engine.batch.editor", str(theirs.fileno()), str(self._private.path)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
@@ -59,4 +59,4 @@ class LocalWorker:
         self._process.kill()
         self._process.wait()
         self._link.close()
-        self._private.cleanup()
+        self._private.remove()

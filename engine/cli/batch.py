@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,12 +21,12 @@ from engine.batch.cluster import connect
 from engine.batch.local import LocalWorker
 from engine.batch.plan import LOCK, Journal, Task, key_of, photographs_of, read_photograph
 from engine.batch.team import Ended, Team, Worker, answered
-from engine.cli.report import Outcome, Silence, reporter
+from engine.cli.report import Events, Outcome, Silence, reporter
 from engine.errors import BadRequest, Busy, LikenessError
 from engine.messages import EditRequest
 from engine.paths import Home
-from engine.photo.encoding import write_whole
 from engine.settings import load_settings
+from engine.storage import shared_mode, write_whole
 
 Json = dict[str, Any]
 
@@ -35,6 +38,8 @@ def batch(options: argparse.Namespace) -> Outcome:
     output.mkdir(parents=True, exist_ok=True)
     if output.samefile(options.folder):
         raise BadRequest("That would overwrite the photographs.", "Choose another folder for the results.")
+    if options.attended:
+        threading.Thread(target=_stop_with_the_input, daemon=True).start()
     try:
         # Ray says on stdout what becomes of its workers.
         with filelock.FileLock(output / LOCK, timeout=0), contextlib.redirect_stdout(sys.stderr):
@@ -48,7 +53,7 @@ def _batch(options: argparse.Namespace, photographs: list[Path], output: Path) -
     start = _workers(options.ray, home)
     request = _request(options, home)
     began = time.monotonic()
-    progress = reporter(options.json)
+    progress = Events() if options.attended else reporter(options.json)
     progress.say("Looking at the model")
     first = start()
     team = Team(start, first, options.jobs)
@@ -60,10 +65,11 @@ def _batch(options: argparse.Namespace, photographs: list[Path], output: Path) -
         ends = list(broken)
         for ended in team.run(todo, request):
             if ended.error is None:
-                write_whole(output / ended.task.source.name, ended.data)
+                target = output / ended.task.source.name
+                write_whole(target, ended.data, shared_mode(target))
                 journal.add(ended.task.source.name, ended.task.key)
             ends.append(ended)
-            _tell(progress, len(ends), len(todo) + len(broken), ended)
+            _tell(progress, len(ends), len(todo) + len(broken), ended, time.monotonic() - began)
     finally:
         team.close()
         progress.close()
@@ -107,9 +113,18 @@ def _planned(photographs: list[Path], settings: Json) -> tuple[list[Task], list[
     return tasks, broken
 
 
-def _tell(progress: Silence, done: int, count: int, ended: Ended) -> None:
-    message = f"{done} of {count}: {ended.task.source.name}"
-    progress.event({"event": "progress", "fraction": done / count, "message": message})
+def _tell(progress: Silence, done: int, count: int, ended: Ended, seconds: float) -> None:
+    message, left = f"{done} of {count}: {ended.task.source.name}", seconds / done * (count - done)
+    progress.event(
+        {"event": "progress", "fraction": done / count, "message": message, "seconds_left": round(left, 1)}
+    )
+
+
+def _stop_with_the_input() -> None:
+    """Whoever started this has gone when its end of our standard input is closed: then as after Ctrl+C."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
 
 def _outcome(ends: list[Ended], passed_over: int, output: Path, seconds: float) -> Outcome:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.paths import Home
-from engine.photo.encoding import write_whole
+from engine.storage import shared_mode, write_whole
 from plugin.likeness.client import EngineProblem
 from plugin.likeness.wire import read_connection_file
 
@@ -45,7 +45,7 @@ def write_bundle(path: Path, home: Home, report: dict[str, Any]) -> None:
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in texts.items():
             archive.writestr(name, conceal(text))
-    write_whole(path, packed.getbuffer())
+    write_whole(path, packed.getbuffer(), shared_mode(path))
 
 
 class Concealment:

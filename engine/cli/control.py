@@ -14,6 +14,7 @@ import engine
 from engine.cli.report import Outcome, Silence, reporter
 from engine.errors import EngineUnavailable
 from engine.paths import Home
+from engine.service.dialogs import of_the_desktop
 from plugin.likeness.client import Client, EngineProblem
 from plugin.likeness.launch import ensure_engine
 
@@ -32,11 +33,11 @@ def serve(options: argparse.Namespace) -> Outcome:
     """Be the engine, until stopped."""
     from engine.service.server import serve as serve_home  # FastAPI: half a second that other commands save
 
-    def ready(socket_path: Path) -> None:
+    def ready(address: str) -> None:
         if options.json:
-            print(json.dumps({"socket": str(socket_path)}), flush=True)
+            print(json.dumps({"socket": address.removeprefix("unix:")}), flush=True)
         else:
-            print(f"The engine listens at {socket_path}; Ctrl+C ends it.", flush=True)
+            print(f"The engine listens at {address.removeprefix('unix:')}; Ctrl+C ends it.", flush=True)
 
     if options.memory:
         os.environ["LIKENESS_MEMORY"] = str(options.memory)  # engine/worker/frugal.py reads it
@@ -76,6 +77,21 @@ def stop(options: argparse.Namespace) -> Outcome:
             return Outcome({"stopped": True}, "The engine has ended.")
     except filelock.Timeout:
         raise EngineUnavailable("The engine does not end.", f"Its log is {home.logs / 'engine.log'}.") from None
+
+
+def settings(options: argparse.Namespace) -> Outcome:
+    """Open the window with the settings, until it is closed."""
+    return open_window(options, "settings")
+
+
+def open_window(options: argparse.Namespace, window: str) -> Outcome:
+    """One of the windows that need no photograph (`engine.service.models.ModelsDialog`)."""
+    progress = reporter(options.json)
+    try:
+        running_engine(progress).models_dialog(of_the_desktop(os.environ), progress.event, window)
+    finally:
+        progress.close()
+    return Outcome({"closed": True}, "The window is closed.")
 
 
 def directions(options: argparse.Namespace) -> Outcome:

@@ -100,6 +100,9 @@ def socket(home: Home) -> Iterator[Finding]:
     path = home.run / "engine.sock"
     with contextlib.suppress(EngineProblem):
         address = read_connection_file(home.connection_file)["address"]
+        if address.startswith("tcp:"):
+            yield Finding("socket", "ok", f"{address.removeprefix('tcp:')}, of this machine only")
+            return
         path = Path(address.removeprefix("unix:"))
     if not path.exists():
         yield Finding("socket", "ok", f"There is none at {path} until the engine runs.")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -16,10 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import engine
-from engine.cli.control import running_engine
+from engine.cli.control import open_window
 from engine.cli.report import Outcome, Silence, reporter
 from engine.errors import InternalError, LicenceNotAccepted, UnknownModel, from_dict
-from engine.service.dialogs import of_the_desktop
 
 _WEIGHTS = Path(engine.__file__).parent / "weights"
 COULD_NOT = 1
@@ -68,13 +66,7 @@ def use(options: argparse.Namespace) -> Outcome:
 
 def dialog(options: argparse.Namespace) -> Outcome:
     """Open the window that does all this, until it is closed."""
-    progress = reporter(options.json)
-    try:
-        client = running_engine(progress)
-        client.models_dialog(of_the_desktop(os.environ), progress.event)
-    finally:
-        progress.close()
-    return Outcome({"closed": True}, "The window is closed.")
+    return open_window(options, "models")
 
 
 def verify(options: argparse.Namespace) -> Outcome:

@@ -33,6 +33,9 @@ def _add_work(commands: argparse._SubParsersAction) -> None:
     invert.add_argument(
         "-o", "--output", type=Path, metavar="DIR", required=True, help="a folder for the results"
     )
+    invert.add_argument(
+        "--flow", type=Path, metavar="FILE", help="write the alignment flow as well: .npy, or .png to look at"
+    )
 
     edit = _command(commands, "edit", "photographs.edit", "edit faces along directions")
     _add_photo(edit)
@@ -49,6 +52,11 @@ def _add_work(commands: argparse._SubParsersAction) -> None:
     _add_choices(batch)
     _add_editing(batch)
     batch.add_argument("--jobs", type=_positive, default=1, metavar="N", help="so many at a time (1)")
+    batch.add_argument(
+        "--attended",
+        action="store_true",
+        help="for programs: progress as lines of JSON on stderr; it stops when its standard input is closed",
+    )
     batch.add_argument(
         "--ray", metavar="ADDRESS", help="on a Ray cluster, such as auto or host:6379 (pip install ray)"
     )
@@ -75,6 +83,7 @@ def _add_control(commands: argparse._SubParsersAction) -> None:
     serve.add_argument("--memory", type=_positive, metavar="MB", help="that the worker may take, at most")
     _command(commands, "status", "control.status", "ask the running engine how it is")
     _command(commands, "stop", "control.stop", "end the running engine")
+    _command(commands, "settings", "control.settings", "open the window with the settings")
     doctor = _command(commands, "doctor", "doctor.doctor", "look for what may be wrong")
     doctor.add_argument(
         "--bundle", type=Path, metavar="ZIP", help="collect what helps to find a fault; no pictures, no names"

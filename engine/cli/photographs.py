@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,10 @@ from PIL import Image
 
 from engine import compose
 from engine.cli.control import running_engine
+from engine.cli.flow import check_flow_file, write_flow
 from engine.cli.report import Outcome, Silence, reporter
 from engine.errors import BadRequest, UnknownDirection
-from engine.messages import BYTES_PER_PIXEL, FaceResult, RestoreResult
+from engine.messages import BYTES_PER_PIXEL, DETECTED_BY, FaceResult, RestoreResult
 from engine.photo import SUFFIXES, Photo, load_photo, save_photo
 from engine.service.dialogs import of_the_desktop
 from plugin.likeness.client import Client
@@ -25,9 +26,11 @@ Json = dict[str, Any]
 
 
 def invert(options: argparse.Namespace) -> Outcome:
-    """Write result.png, generated.png, invertibility_mask.png and the inversions into a folder."""
+    """Write result.png, generated.png, invertibility_mask.png and the inversions into a folder; the flow where asked."""
     photo = load_photo(options.photo)
     folder: Path = options.output
+    if options.flow:
+        check_flow_file(options.flow)
     _make_folder(folder)
     run = _run(photo, {"kind": "invert"} | _choices(options), options)
     layers = [_Layers.fetch(run.client, face) for face in run.faces]
@@ -42,10 +45,15 @@ def invert(options: argparse.Namespace) -> Outcome:
     save_photo(photo, generated, written[1])
     Image.fromarray(invertibility_mask).save(written[2])
     for number, face in enumerate(run.faces, start=1):
-        path = folder / ("inversion.safetensors" if number == 1 else f"inversion-{number}.safetensors")
-        path.write_bytes(run.client.inversion(face.inversion))
-        written.append(path)
-    return _outcome(run, written)
+        inversion = run.client.inversion(face.inversion)
+        written.append(_numbered(folder / "inversion.safetensors", number))
+        written[-1].write_bytes(inversion)
+        if options.flow:
+            written.append(_numbered(options.flow, number))
+            write_flow(inversion, written[-1])
+    outcome = _outcome(run, written)
+    found = f"Mask and flow were found {DETECTED_BY[run.faces[0].detector]}."
+    return replace(outcome, text=f"{outcome.text}\n{found}")
 
 
 def edit(options: argparse.Namespace) -> Outcome:
@@ -99,6 +107,7 @@ def dialog(options: argparse.Namespace) -> Outcome:
         "window": options.window,
         "title": options.photo.name.encode("utf-8", "replace").decode()[:300],
         "environment": of_the_desktop(os.environ),
+        "results": [],
     }
     return _write_edited(_run(photo, request | _choices(options), options), output)
 
@@ -230,6 +239,11 @@ def _region(drawn: Photo, photo: Photo) -> np.ndarray:
             "Draw it on a copy of the photograph: black, and white where it is damaged.",
         )
     return np.ascontiguousarray(drawn.pixels.max(-1))
+
+
+def _numbered(path: Path, number: int) -> Path:
+    """The file of face `number`: all but the first have their number in its name."""
+    return path if number == 1 else path.with_stem(f"{path.stem}-{number}")
 
 
 def _make_folder(folder: Path) -> None:

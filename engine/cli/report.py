@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +44,16 @@ class Sentences(Silence):
     def event(self, event: Json) -> None:
         if event["event"] == "progress":
             self.say(event["message"])
+
+
+class Events(Silence):
+    """Each event as a line of JSON, for a program that started this one."""
+
+    def say(self, sentence: str) -> None:
+        self.event({"event": "progress", "fraction": 0.0, "message": sentence})
+
+    def event(self, event: Json) -> None:
+        print(json.dumps(event), file=sys.stderr, flush=True)
 
 
 class Bar(Silence):

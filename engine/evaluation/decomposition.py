@@ -27,6 +27,7 @@ from engine.evaluation.decomposition_figures import (
 )
 from engine.evaluation.decomposition_report import Report
 from engine.evaluation.decomposition_sheets import write_decompositions
+from engine.messages import Detector
 from engine.networks.additive_samm import Aligner
 from engine.networks.decomposer import Decomposer
 from engine.networks.flow import enlarged, followed, inside, warp
@@ -244,4 +245,6 @@ def _report(shop: Workshop, seen: Seen, occluders: dict[str, int], model: str | 
         write_decompositions(folder / f"sheet-{name}.png", truth, mask, flow, aligned)
     errors = [None if one is None else one[test] for one in (seen.landmarks, seen.shape)]
     encoder = measure_encoder(truth, *errors)
-    return Report(model or "", half, len(test), baselines, masks, flows, encoder)
+    aligning = {stage.name for stage in shop.inversion.samm}
+    detectors: dict[str, Detector] = {name: "samm" if name in aligning else "decomposer" for name in flows}
+    return Report(model or "", half, len(test), baselines, masks, flows, detectors, encoder)

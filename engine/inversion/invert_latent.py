@@ -1,7 +1,6 @@
 """Inverting one face into a generator without known parameters: encode → refine → detect and align, all frozen.
 
-What finds mask and flow is what finds them for the embedded default: landmarks of photograph and generated face, and
-where the two differ once one is laid on the other.
+What finds mask and flow is what finds them for the embedded default (`detection`).
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ import torch
 from engine.faces.crop import CropGeometry
 from engine.faces.detect import Face
 from engine.faces.landmarks import FaceMesh
-from engine.inversion.align import alignment_flow, landmark_error
+from engine.inversion.align import landmark_error
+from engine.inversion.detection import Generated, detector_of
 from engine.inversion.fields import resize, warp
 from engine.inversion.invert import crop_tensor
 from engine.inversion.latents import LatentStatistics, latent_statistics
-from engine.inversion.mask import SIZE, invertibility_mask
 from engine.inversion.objective import Readers
 from engine.inversion.pivotal import tune, tuned
 from engine.inversion.presets import Preset
@@ -28,6 +27,8 @@ from engine.inversion.types import Inversion
 from engine.networks.encoder import INPUT_SIZE
 from engine.networks.published_encoders import encode
 from engine.weights.imported import ImportedModel
+from engine.weights.inverters import TrainedEncoder
+from engine.weights.model_inverters import NO_INVERTERS, Inverters
 
 PASSES = 5  # of an encoder that corrects itself
 _PIVOTAL_SHARE = 0.4  # of the time, where there is pivotal tuning
@@ -37,10 +38,11 @@ Report = Callable[[float], None]
 
 @dataclass(frozen=True)
 class LatentNetworks:
-    """What `invert_latent` needs beside the model: the mesh, and feature networks for the losses."""
+    """What `invert_latent` needs beside the model: the mesh, feature networks for the losses, and what inverts into it."""
 
     mesh: FaceMesh
     readers: Readers
+    inverters: Inverters = NO_INVERTERS
 
 
 def invert_latent(
@@ -59,8 +61,10 @@ def invert_latent(
     photo = crop_tensor(crop)
     with torch.no_grad():
         landmarks = networks.mesh.landmarks(photo)[0]
-    detect = _Detector(networks.mesh, landmarks)
-    generator, w_plus, weight_delta = model.generator, start_of(model, photo), {}
+    inverters = networks.inverters
+    detect = detector_of(inverters, networks.mesh, landmarks)
+    generator, weight_delta = model.generator, {}
+    w_plus = start_of(model, photo, inverters.encoder)
     if preset is not None:
         share = 1 - _PIVOTAL_SHARE if preset.pivotal_steps else 1.0
         statistics = _statistics(model)
@@ -72,10 +76,10 @@ def invert_latent(
             weight_delta = tuning.weight_delta
             generator = tuned(generator, weight_delta)
     with torch.no_grad():
-        generated = generator.synthesis(w_plus)
-        generated_landmarks = networks.mesh.landmarks(generated)[0]
+        generated = Generated.of(generator, w_plus)
+        generated_landmarks = networks.mesh.landmarks(generated.picture)[0]
         mask, flow = detect(photo, generated)
-        aligned = warp(resize(generated, SIZE), flow)
+        aligned = warp(resize(generated.picture, flow.shape[-1]), flow)
         error = landmark_error(landmarks, networks.mesh.landmarks(aligned)[0])
     return Inversion(
         model=model.name,
@@ -92,13 +96,21 @@ def invert_latent(
         alignment_flow=flow[0].half().float(),
         landmark_error=error,
         weight_delta=weight_delta,
+        detector=inverters.detector,
+        inverters_digest=inverters.digest,
     )
 
 
 @torch.no_grad()
-def start_of(model: ImportedModel, photo: torch.Tensor) -> torch.Tensor:
-    """The encoder's answer to x [1,3,R,R], or the average: w_plus [1,num_ws,w_dim]."""
+def start_of(model: ImportedModel, photo: torch.Tensor, trained: TrainedEncoder | None = None) -> torch.Tensor:
+    """The encoder's answer to x [1,3,R,R], or the average: w_plus [1,num_ws,w_dim].
+
+    An encoder that was `trained` here for the model comes before one that was imported with it.
+    """
     generator = model.generator
+    if trained is not None:
+        encoding = trained.network(photo)
+        return generator.broadcast(trained.network.raw(encoding.code)) + encoding.offsets
     if model.encoder is not None:
         x = resize(photo, INPUT_SIZE)
         return encode(model.encoder, generator, x, model.encoder_avg, PASSES)
@@ -108,17 +120,3 @@ def start_of(model: ImportedModel, photo: torch.Tensor) -> torch.Tensor:
 
 def _statistics(model: ImportedModel) -> LatentStatistics | None:
     return latent_statistics(model.generator) if model.generator.config.n_mlp else None
-
-
-@dataclass(frozen=True)
-class _Detector:
-    """Invertibility mask and alignment flow of a photograph with these landmarks [468,2]."""
-
-    mesh: FaceMesh
-    landmarks: torch.Tensor
-
-    @torch.no_grad()
-    def __call__(self, photo: torch.Tensor, generated: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        flow = alignment_flow(self.landmarks, self.mesh.landmarks(generated)[0])
-        aligned = warp(resize(generated, SIZE), flow)
-        return invertibility_mask(photo, aligned, self.landmarks), flow

@@ -7,7 +7,6 @@ is out-of-domain pulls at nothing. Terms: METHOD's reconstruction, perceptual (J
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -23,8 +22,6 @@ POOLS = (1, 4, 16)  # px over which colours are averaged before they are compare
 MOST_MASKED = 0.5  # of the crop
 _LEAST = 1e-4  # of a mask's probability
 _HALVINGS = 30
-
-Detect = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,10 @@ import torch
 
 from engine.errors import InversionDamaged
 from engine.inversion.descent import Report, Schedule, StoppedBy, descend
+from engine.inversion.detection import Detect, Generated
 from engine.inversion.fields import resize
 from engine.inversion.latents import LatentStatistics
-from engine.inversion.objective import Detect, Objective, Readers, limited, paint
+from engine.inversion.objective import Objective, Readers, limited, paint
 from engine.inversion.presets import Preset
 from engine.inversion.project import Projection, check_arguments, detected
 from engine.inversion.types import LARGEST_DELTA
@@ -86,7 +87,7 @@ def tune(
     descent = descend(list(delta.values()), evaluate, schedule, report)
     weight_delta = {key: tensor.half() for key, tensor in zip(delta, descent.best, strict=True)}
     with torch.no_grad():
-        mask, flow = detected(detect, photo, tuned(generator, weight_delta).synthesis(pivot))
+        mask, flow = detected(detect, photo, Generated.of(tuned(generator, weight_delta), pivot))
     return Tuning(weight_delta, mask, flow, descent.losses, descent.stopped_by)
 
 

@@ -18,9 +18,10 @@ import torch
 
 from engine.errors import BadRequest
 from engine.inversion.descent import Descent, Report, Schedule, StoppedBy, descend
+from engine.inversion.detection import Detect, Generated
 from engine.inversion.fields import resize, warp
 from engine.inversion.latents import LatentStatistics
-from engine.inversion.objective import Detect, Objective, Readers, limited, paint
+from engine.inversion.objective import Objective, Readers, limited, paint
 from engine.inversion.presets import Preset
 from engine.networks.layers import check_shape
 from engine.networks.stylegan2 import Generator
@@ -71,8 +72,7 @@ def project(
         photo: x [1,3,R,R] in [-1,1], R of any size.
         start: [1,num_ws,w_dim], an encoder's answer or the average.
         statistics: of w; None where they are not known: then guessed from `start`.
-        detect: x, G(w) at the generator's resolution → invertibility mask [1,1,S,S] in 0…1, alignment flow [1,2,S,S] in
-            crop units. Called once a round and once at the end, without gradients.
+        detect: see `engine.inversion.detection`. Called once a round and once at the end, without gradients.
         readers: feature networks of the perceptual and the identity term.
         preset: how long.
         report: told the fraction done after each step, and every few steps a preview [1,3,size,size]. Where it raises
@@ -94,7 +94,7 @@ def project(
             report((done + fraction) / preset.rounds, preview)
 
         whole, beyond = paint(generator, w_plus, size)
-        mask, flow = detected(detect, photo, whole)
+        mask, flow = detected(detect, photo, Generated(whole, generator, w_plus))
         one_round = _Round(generator, objective, known, w_plus, beyond, limited(resize(mask, size)))
         aligned = number > 0 and number == preset.rounds - 1
         descent = one_round.run(number == 0, resize(flow, size) if aligned else None, preset, tell)
@@ -104,7 +104,7 @@ def project(
         if stopped_by == "report":
             break
     with torch.no_grad():
-        mask, flow = detected(detect, photo, generator.synthesis(w_plus))
+        mask, flow = detected(detect, photo, Generated.of(generator, w_plus))
     return Projection(w_plus, mask, flow, losses, stopped_by)
 
 
@@ -155,7 +155,7 @@ class _Round:
 
 
 @torch.no_grad()
-def detected(detect: Detect, photo: torch.Tensor, generated: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def detected(detect: Detect, photo: torch.Tensor, generated: Generated) -> tuple[torch.Tensor, torch.Tensor]:
     """Invertibility mask [1,1,S,S] and alignment flow [1,2,S,S]. Raises `ValueError` where `detect` answers otherwise."""
     mask, flow = detect(photo, generated)
     check_shape("invertibility_mask", mask, (1, 1, "S", "S"))

@@ -5,6 +5,10 @@ is made. `refine` then optimises all of c through the generator, so that low-res
 skin, hair), the shape held by its landmarks and everything by the prior. c stays on the generator's manifold, so
 directions keep their meaning (../../models/default/README.md).
 
+With an encoder the work begins at its answer, or at that answer with the shape corrected by the landmarks, or at the
+landmarks' fit alone: whichever agrees best with the photograph. The prior has no say in that, as it would always take the
+most ordinary face.
+
 A region to restore is left out: colours in it do not count, and its landmarks, which the mesh can only guess, hardly.
 """
 
@@ -21,6 +25,7 @@ from engine.faces import mesh_points
 from engine.inversion.fields import resize, sample
 from engine.inversion.hull import face_hull
 from engine.inversion.mask import NOWHERE
+from engine.networks.parameter_encoder import ParameterEncoder
 from engine.weights.store import FaceModel
 
 SHAPE_ERROR = 0.008  # what a landmark may be off, crop units: weighs the landmarks against the prior
@@ -55,10 +60,12 @@ def landmark_weights(landmarks: torch.Tensor, region: torch.Tensor) -> torch.Ten
     return weights / weights.mean() * (1 - (1 - GUESSED) * hidden)
 
 
-def fit_shape(model: FaceModel, landmarks: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+def fit_shape(
+    model: FaceModel, landmarks: torch.Tensor, weights: torch.Tensor, near: torch.Tensor | None = None
+) -> torch.Tensor:
     """c [1,P] of a face with these landmarks [468,2], weighted by [468], as probable as can be.
 
-    By Gauss-Newton on a Gaussian prior.
+    By Gauss-Newton on a Gaussian prior, about the mean face, or about `near` [1,P].
     """
     cholesky = model.parameters.cholesky
     # 468 points of a smooth surface tell about as much as 20 independent ones
@@ -67,14 +74,55 @@ def fit_shape(model: FaceModel, landmarks: torch.Tensor, weights: torch.Tensor) 
     def residual(z: torch.Tensor) -> torch.Tensor:
         return ((model.landmark_map((cholesky @ z)[None])[0] - landmarks) * scale).flatten()
 
-    z = torch.zeros(len(cholesky))
-    eye = torch.eye(len(z))
+    middle = torch.zeros(len(cholesky))
+    if near is not None:
+        middle = torch.linalg.solve_triangular(cholesky, near.T, upper=False)[:, 0]
+    z, eye = middle, torch.eye(len(middle))
     for _ in range(SHAPE_STEPS):
         jacobian = torch.func.jacfwd(residual)(z)
-        gradient = jacobian.T @ residual(z) + z
+        gradient = jacobian.T @ residual(z) + (z - middle)
         z = z - torch.linalg.solve(jacobian.T @ jacobian + eye, gradient)
         z = z.clamp(-4, 4)
     return (cholesky @ z)[None]
+
+
+class _Loss:
+    """What `refine` minimises, a function of c [1,P]; what does not change is computed once."""
+
+    def __init__(
+        self,
+        model: FaceModel,
+        crop: torch.Tensor,
+        landmarks: torch.Tensor,
+        weights: torch.Tensor,
+        region: torch.Tensor,
+    ) -> None:
+        self._model, self._landmarks = model, landmarks
+        self._precision = torch.cholesky_inverse(model.parameters.cholesky)
+        self._target = resize(crop, COLOUR_SIZE)
+        weight = resize(face_hull(landmarks, 128), COLOUR_SIZE) * (1 - SURROUND) + SURROUND
+        self._weight = weight * (1 - resize(region, COLOUR_SIZE))
+        self._point_weights = weights[:, None] * (20 / 468) / SHAPE_ERROR**2
+
+    def __call__(self, c: torch.Tensor) -> torch.Tensor:
+        colour, shape = self._terms(c)
+        parameters = self._model.parameters
+        prior = (c @ self._precision @ c.T).sum()
+        outside = F.relu(c - parameters.high).square().sum() + F.relu(parameters.low - c).square().sum()
+        return COLOUR_WEIGHT * colour + 0.5 * (shape + prior) + 10 * outside
+
+    @torch.no_grad()
+    def disagreement(self, c: torch.Tensor) -> float:
+        """What the photograph alone says of c."""
+        colour, shape = self._terms(c)
+        return float(COLOUR_WEIGHT * colour + 0.5 * shape)
+
+    def _terms(self, c: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """How far colour and landmarks of c are from the photograph's."""
+        difference = (resize(self._model.generate(c), COLOUR_SIZE) - self._target) * self._weight
+        colour = torch.sqrt(difference.square() + 1e-4).sum() / self._weight.sum()
+        shape = ((self._model.landmark_map(c)[0] - self._landmarks).square() * self._point_weights).sum()
+        return colour, shape
 
 
 def refine(
@@ -84,6 +132,7 @@ def refine(
     steps: int,
     report: Report,
     region: torch.Tensor = NOWHERE,
+    encoder: ParameterEncoder | None = None,
 ) -> Fit:
     """Optimise c so that G(c) agrees with the photograph.
 
@@ -91,30 +140,26 @@ def refine(
         model: a conditional model.
         crop: [1,3,R,R] in [-1,1], the photograph.
         landmarks: [468,2] of the photograph, crop units.
-        steps: of Adam; 0 leaves the shape's fit.
+        steps: of Adam; 0 leaves what the work begins with.
         report: told the fraction done after each step; what it raises stops the work.
         region: [1,1,S,S] of the crop, 1 where the photograph is not to be looked at.
+        encoder: of this model.
     """
     weights = landmark_weights(landmarks, region)
+    evaluate = _Loss(model, crop, landmarks, weights, region)
     start = fit_shape(model, landmarks, weights)
-    parameters = model.parameters
-    precision = torch.cholesky_inverse(parameters.cholesky)
-    target = resize(crop, COLOUR_SIZE)
-    weight = resize(face_hull(landmarks, 128), COLOUR_SIZE) * (1 - SURROUND) + SURROUND
-    weight = weight * (1 - resize(region, COLOUR_SIZE))
-    point_weights = weights[:, None] * (20 / 468) / SHAPE_ERROR**2
+    if encoder is not None:
+        with torch.no_grad():
+            encoded = model.parameters.within(encoder(crop).code)
+            starts = (start, encoded, fit_shape(model, landmarks, weights, encoded))
+            start = min(starts, key=evaluate.disagreement)
     c = start.clone().requires_grad_()
     optimiser = torch.optim.Adam([c], LEARNING_RATE, betas=(0.9, 0.99))
     losses: list[float] = []
     for step in range(steps):
         for group in optimiser.param_groups:
             group["lr"] = LEARNING_RATE * (0.05 + 0.475 * (1 + math.cos(math.pi * step / steps)))
-        difference = (resize(model.generate(c), COLOUR_SIZE) - target) * weight
-        colour = torch.sqrt(difference.square() + 1e-4).sum() / weight.sum()
-        shape = ((model.landmark_map(c)[0] - landmarks).square() * point_weights).sum()
-        prior = (c @ precision @ c.T).sum()
-        outside = F.relu(c - parameters.high).square().sum() + F.relu(parameters.low - c).square().sum()
-        loss = COLOUR_WEIGHT * colour + 0.5 * (shape + prior) + 10 * outside
+        loss = evaluate(c)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

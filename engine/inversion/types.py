@@ -15,8 +15,9 @@ The file (format version 1) is safetensors; later versions only add keys:
 
 with one metadata entry, `likeness`: a JSON object of `format`, `version`, `id`, `method`, `model`, `model_digest`,
 `refine_steps`, `landmark_error`, `box`, `sha256` (of all that follows the header; files made before it was added lack
-it). (One entry, because safetensors writes several in any order.)
-Per-scale masks and flows of a trained SAMM go beside the composed ones as `invertibility_mask.32` and so on.
+it). (One entry, because safetensors writes several in any order.) Where networks beside the model's file took part
+(engine.weights.model_inverters), also `detector`, which of them found mask and flow, and `inverters_digest`. Of a SAMM's
+scales the composed mask and flow are kept.
 
 *Convention.* The invertibility mask is 1 (255) where the generator cannot make the pixel: it stays the photograph's.
 The alignment flow points from the photograph into the generated image: position p of the crop shows what G(w) has
@@ -28,9 +29,10 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -40,6 +42,7 @@ from safetensors.torch import load, save
 
 from engine.errors import InversionDamaged
 from engine.faces.crop import CropGeometry
+from engine.messages import Detector
 
 FORMAT = "likeness-inversion"
 VERSION = 1
@@ -74,17 +77,26 @@ class Inversion:
     method: int = METHOD
     weight_delta: Mapping[str, torch.Tensor] = field(default_factory=dict)
     bare_skin: torch.Tensor | None = None  # float [S,S] in [0,1], of 8 bits
+    detector: Detector = "landmarks"
+    inverters_digest: str = ""  # of the networks beside the model's file that took part
 
     @property
     def id(self) -> str:
-        return inversion_id(self.model_digest, self.crop, self.geometry, self.refine_steps, self.method)
+        args = (self.model_digest, self.crop, self.geometry, self.refine_steps)
+        return inversion_id(*args, self.inverters_digest, self.method)
 
 
 def inversion_id(
-    model_digest: str, crop: np.ndarray, geometry: CropGeometry, refine_steps: int, method: int = METHOD
+    model_digest: str,
+    crop: np.ndarray,
+    geometry: CropGeometry,
+    refine_steps: int,
+    inverters_digest: str = "",
+    method: int = METHOD,
 ) -> str:
     """The hash of what goes into an inversion: so one that was made before is found before it is made again."""
     digest = hashlib.sha256(f"{FORMAT} {VERSION} {method} {model_digest} {refine_steps}\n".encode())
+    digest.update(inverters_digest.encode())
     digest.update(geometry.to_tensor().numpy().tobytes())
     digest.update(np.ascontiguousarray(crop).tobytes())
     return digest.hexdigest()
@@ -119,6 +131,8 @@ def to_bytes(inversion: Inversion) -> bytes:
         "landmark_error": inversion.landmark_error,
         "box": inversion.box,
     }
+    if inversion.inverters_digest:
+        facts |= {"detector": inversion.detector, "inverters_digest": inversion.inverters_digest}
     tensors = {key: tensor.contiguous() for key, tensor in tensors.items()}
     facts["sha256"] = _hash_of_tensors(save(tensors))
     return save(tensors, {"likeness": json.dumps(facts)})
@@ -134,6 +148,7 @@ def from_bytes(data: bytes) -> Inversion:
         box = tuple(float(v) for v in facts["box"])
         if len(box) != 4 or not all(abs(v) < FARTHEST for v in box):
             raise ValueError("its box is none")
+        detector, inverters_digest = _found_by(facts)
         inversion = Inversion(
             model=facts["model"],
             model_digest=facts["model_digest"],
@@ -153,6 +168,8 @@ def from_bytes(data: bytes) -> Inversion:
             method=int(facts["method"]),
             weight_delta=_weight_delta(tensors),
             bare_skin=_bytes_map(tensors, "bare_skin") if "bare_skin" in tensors else None,
+            detector=detector,
+            inverters_digest=inverters_digest,
         )
         _check_ranges(inversion)
         if inversion.id != facts["id"]:
@@ -198,6 +215,17 @@ def _facts(data: bytes) -> dict[str, Any]:
     if not isinstance(facts["model"], str) or not isinstance(facts["model_digest"], str):
         raise ValueError("its model has no name")
     return facts
+
+
+def _found_by(facts: dict[str, Any]) -> tuple[Detector, str]:
+    """The detector, and the digest of the networks that took part."""
+    digest = facts.get("inverters_digest", "")
+    if not isinstance(digest, str) or not re.fullmatch(r"([0-9a-f]{64})?", digest):
+        raise ValueError("its networks have no digest")
+    detector = facts["detector"] if digest else "landmarks"
+    if detector not in get_args(Detector):
+        raise ValueError("nobody knows what found its mask")
+    return detector, digest
 
 
 def _hash_of_tensors(data: bytes) -> str:

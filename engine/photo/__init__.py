@@ -17,7 +17,8 @@ from PIL import Image, ImageCms, UnidentifiedImageError, features
 
 from engine.errors import PhotoTooLarge, PhotoUnreadable
 from engine.photo import exif, jpeg
-from engine.photo.encoding import SUFFIXES, WITH_ALPHA, encode, output_format, profile_space, write_whole
+from engine.photo.encoding import SUFFIXES, WITH_ALPHA, encode, output_format, profile_space
+from engine.storage import shared_mode, write_whole
 
 __all__ = ["LARGEST", "SUFFIXES", "Photo", "load_photo", "save_photo"]
 
@@ -149,14 +150,15 @@ def save_photo(photo: Photo, pixels: np.ndarray, path: Path | str) -> None:
     changed = (pixels != photo.pixels).any(-1)
     is_own = kind == ("JPEG" if photo.format == "MPO" else photo.format) and photo.source.is_as_read()
     if is_own and photo.orientation == 1 and photo.mode not in CONVERTED and not changed.any():
-        write_whole(target, photo.source.path.read_bytes())
+        write_whole(target, photo.source.path.read_bytes(), shared_mode(target))
         return
     image, how = _to_image(photo, pixels, kind), None
     if is_own and kind == "JPEG":
         turn = TURNS.get(photo.orientation)
         alike = jpeg.like_source(photo.source.path, image, changed, photo.orientation, turn)
         image, how = alike or (image, None)
-    write_whole(target, encode(image, kind, exif.upright(photo.exif), photo.icc_profile, photo.dpi, how))
+    encoded = encode(image, kind, exif.upright(photo.exif), photo.icc_profile, photo.dpi, how)
+    write_whole(target, encoded, shared_mode(target))
 
 
 def _read(image: Image.Image, name: str, source: Source) -> Photo:

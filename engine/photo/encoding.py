@@ -1,11 +1,9 @@
-"""Pictures into bytes, and bytes into files: what each type of file can hold, and how it is written."""
+"""Pictures into the bytes of files: what each type can hold, and how it is encoded."""
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
-import stat
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,6 @@ from PIL import Image
 
 from engine.errors import BadRequest
 from engine.photo import exif
-from engine.storage import beside
 
 SUFFIXES = {
     ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF",
@@ -93,28 +90,6 @@ def encode(
 def profile_space(profile: bytes) -> str:
     """An ICC profile's colour space (ICC.1, bytes 16–19 of the header): "RGB", "GRAY", "CMYK" …"""
     return profile[16:20].decode("ascii", "replace").strip()
-
-
-def write_whole(path: Path, data: bytes | memoryview) -> None:
-    """Write and sync a file of the user's; an existing one keeps its permissions.
-
-    Raises `DiskFull`; what is there stays then.
-    """
-    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666 & ~_umask()
-    with beside(path, len(data)) as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-        if hasattr(os, "fchmod"):
-            with contextlib.suppress(OSError):  # not every disk knows permissions
-                os.fchmod(file.fileno(), mode)
-
-
-def _umask() -> int:
-    """It can be read only by setting it: to what gives too little meanwhile, never too much."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
 
 
 def _saved(image: Image.Image, kind: str, options: dict[str, Any]) -> memoryview:

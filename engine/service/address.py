@@ -1,4 +1,7 @@
-"""Where the engine is reached: the private folders, the socket, the connection file."""
+"""Where the engine is reached: the private folders, the socket, the connection file.
+
+A unix socket; loopback TCP where the system has none (Windows), or where LIKENESS_TRANSPORT=tcp asks for it.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ import platformdirs
 
 from engine.errors import EngineUnavailable
 from engine.paths import Home
+from plugin.likeness.wire import LOOPBACK
 
 MAX_SOCKET_PATH = 100  # the systems' limits are 104 and 108 bytes, with a final zero
 _TEMPORARY = "likeness-"
@@ -45,7 +49,12 @@ class Connection:
 
 
 def check_private(home: Home) -> None:
-    """Refuse folders that are not ours or that others may enter: photographs and the token live there."""
+    """Refuse folders that are not ours or that others may enter: photographs and the token live there.
+
+    Where there are no unix permissions (Windows), the user's profile keeps others out.
+    """
+    if not hasattr(os, "getuid"):
+        return
     for folder in (home.root, home.run, home.spool, home.inversions, home.models, home.logs):
         facts = folder.stat()
         if facts.st_uid != os.getuid():
@@ -58,13 +67,33 @@ def check_private(home: Home) -> None:
             )
 
 
-def bind(home: Home) -> tuple[socket.socket, Path]:
-    """A bound unix socket, 0600 in a 0700 folder, not yet listening. Only for who holds the engine's lock.
+def bind(home: Home) -> tuple[socket.socket, str]:
+    """A bound socket, not yet listening, and its address. Only for who holds the engine's lock.
 
-    A socket that lies there is stale then, and is replaced.
+    A unix socket that lies there is stale then, and is replaced. Raises `EngineUnavailable`.
     """
     _remove_stale(home)
+    if os.environ.get("LIKENESS_TRANSPORT") == "tcp" or not hasattr(socket, "AF_UNIX"):
+        return _bind_loopback()
     path = _socket_path(home)
+    return _bind_unix(path), f"unix:{path}"
+
+
+def remove(home: Home, address: str) -> None:
+    """Take the connection file and the socket away again, and the folder that was made for it."""
+    with contextlib.suppress(OSError):
+        home.connection_file.unlink(missing_ok=True)
+    if not address.startswith("unix:"):
+        return
+    path = Path(address.removeprefix("unix:"))
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+        if path.parent != home.run:
+            path.parent.rmdir()
+
+
+def _bind_unix(path: Path) -> socket.socket:
+    """0600, in a folder that is 0700."""
     path.unlink(missing_ok=True)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -72,18 +101,25 @@ def bind(home: Home) -> tuple[socket.socket, Path]:
         path.chmod(0o600)
     except OSError as error:
         sock.close()
-        raise EngineUnavailable(f"The engine's socket {path} cannot be made: {error}.") from error
-    return sock, path
+        raise EngineUnavailable(
+            f"The engine's socket {path} cannot be made: {error}.", f"Mend the permissions of {path.parent}."
+        ) from error
+    return sock
 
 
-def remove(home: Home, socket_path: Path) -> None:
-    """Take the connection file and the socket away again, and the folder that was made for it."""
-    with contextlib.suppress(OSError):
-        home.connection_file.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):
-        socket_path.unlink(missing_ok=True)
-        if socket_path.parent != home.run:
-            socket_path.parent.rmdir()
+def _bind_loopback() -> tuple[socket.socket, str]:
+    """At a port of the system's choice."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        if exclusive := getattr(socket, "SO_EXCLUSIVEADDRUSE", None):  # else Windows lets others share the port
+            sock.setsockopt(socket.SOL_SOCKET, exclusive, 1)
+        sock.bind((LOOPBACK, 0))
+    except OSError as error:
+        sock.close()
+        raise EngineUnavailable(
+            f"The engine gets no port on this machine: {error}.", "See what keeps programs from listening here."
+        ) from error
+    return sock, f"tcp:{LOOPBACK}:{sock.getsockname()[1]}"
 
 
 def _socket_path(home: Home) -> Path:
@@ -111,7 +147,7 @@ def _remove_stale(home: Home) -> None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return
     ours = path.name == "engine.sock" and path.parent.name.startswith(_TEMPORARY) and _is_private(path.parent)
-    remove(home, path if ours else home.run / "engine.sock")
+    remove(home, f"unix:{path if ours else home.run / 'engine.sock'}")
 
 
 def _is_private(folder: Path) -> bool:

@@ -15,6 +15,7 @@ import engine
 from engine import __version__
 from engine.messages import PROTOCOL, Status
 from engine.paths import Home
+from engine.private import remove_abandoned
 from engine.service.bench import Bench
 from engine.service.jobs import Jobs
 from engine.settings import Settings
@@ -44,13 +45,14 @@ class Engine:
         self.bench = Bench(commands.worker, home)
         self.jobs = Jobs(home, self.bench, commands.dialog, settings)
         self.stopping = asyncio.Event()
-        self.about_models: set[asyncio.Task[None]] = set()  # requests; they end soon after `stop`
+        self.about_models: set[asyncio.Task[None]] = set()  # requests, windows; they end soon after `stop`
         self._idle_seconds = settings.idle_seconds
         self._code = _installed_code()
         self._born = self._last_request = time.monotonic()
 
     def start(self) -> None:
         self.spool.clear()
+        remove_abandoned(self.home)
         self.jobs.trim()
         self.bench.start()
 
@@ -97,6 +99,7 @@ class Engine:
             uptime_seconds=round(time.monotonic() - self._born, 3),
             worker=self.bench.status(),
             jobs=[job.info() for job in self.jobs.live],
+            models=len(self.about_models),
         )
 
 

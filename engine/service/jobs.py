@@ -1,6 +1,7 @@
 """Jobs, from `accepted` to exactly one of `done`, `failed`, `cancelled`.
 
-A job's id is the hash of its request: whoever sends a request that is being worked on attends that job.
+A job's id is the hash of its request: whoever sends a request that is being worked on attends that job. A dialog's is
+random: whoever asks for a window gets one of their own.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import json
 import logging
 import time
+import uuid
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from typing import Any, Literal
@@ -76,9 +78,11 @@ class Job:
         """The pictures that it needs to stay."""
         requests = [request for request in (self.request, self.accepted) if request]
         regions = {request.region for request in requests if isinstance(request, RestoreRequest)}
+        dialogs = [request for request in requests if isinstance(request, DialogRequest)]
+        brought = {request.layer_mask for request in dialogs if request.layer_mask}
         edits = [request.face_edits.values() for request in requests if isinstance(request, EditRequest)]
         painted = {edit.layer_mask for of_faces in edits for edit in of_faces if edit.layer_mask}
-        return regions | painted | {request.picture for request in requests}
+        return regions | brought | painted | {request.picture for request in requests}
 
     def inversions(self) -> set[str]:
         """The inversions that it needs to stay."""
@@ -270,8 +274,12 @@ class Jobs:
             if not job.answered.done():
                 closed.result()  # raises DialogLost
                 return Cancelled()
-            job.accepted = job.answered.result().accepted
-            return await self._work(job, job.accepted) if job.accepted else Cancelled()
+            answer: DialogAnswer = job.answered.result()
+            job.accepted = answer.accepted
+            if not job.accepted:
+                return Cancelled()
+            done = await self._work(job, job.accepted)
+            return Done(result=done.result.model_copy(update={"result": answer.result}))
         finally:
             self._later(_ended(dialog, closed))
 
@@ -288,7 +296,9 @@ async def _ended(dialog: Dialog, closed: asyncio.Task[None]) -> None:
 
 
 def job_id(request: JobRequest) -> str:
-    """The id of a request's job: 128 bits of sha256 over the request in canonical JSON."""
+    """The id of a request's job, 128 bits: sha256 over the request in canonical JSON; a dialog's is random."""
+    if isinstance(request, DialogRequest):
+        return uuid.uuid4().hex
     canonical = json.dumps(request.model_dump(mode="json"), sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:32]
 

@@ -124,9 +124,10 @@ ModelsRequest = Annotated[
 
 
 class ModelsDialog(Message):
-    """Open the models' window; `environment` as a `DialogRequest`'s."""
+    """Open the models' window, or that of the settings; `environment` as a `DialogRequest`'s."""
 
     environment: Annotated[dict[str, Annotated[str, Field(max_length=4096)]], Field(max_length=40)]
+    window: Literal["models", "settings"] = "models"
 
 
 class ModelsEvent(Message):
@@ -155,7 +156,7 @@ def add_models(app: FastAPI, engine: Engine) -> None:
         "/v1/models/dialog", status_code=200, response_class=_Stream, responses={200: {"model": ModelsEvent}}
     )
     async def models_dialog(request: ModelsDialog) -> Response:
-        return stream(lambda tell: _window(engine.commands.dialog, engine.home, request.environment, tell))
+        return stream(lambda tell: _window(engine.commands.dialog, engine.home, request, tell))
 
 
 class _Stream(StreamingResponse):
@@ -216,9 +217,9 @@ def _closing(work: asyncio.Future[Json]) -> Json:
         }
 
 
-async def _window(command: list[str], home: Home, environment: dict[str, str], tell: Tell) -> Json:
+async def _window(command: list[str], home: Home, request: ModelsDialog, tell: Tell) -> Json:
     """Raises `DialogLost`."""
-    dialog = await Dialog.start(command, "models", home, environment)
+    dialog = await Dialog.start(command, request.window, home, request.environment)
     tell({"event": "progress", "fraction": 0.0, "message": "The window is open", "seconds_left": None})
     try:
         await dialog.wait()

@@ -3,6 +3,9 @@
 uvicorn has no deadline for headers and bodies and drops nobody who does not read. Here every connection carries
 one request (the answer says `Connection: close`), so a connection's life is: headers by a deadline, the body by
 a deadline that grows with its length, then the answer, which must keep moving.
+
+Over TCP anyone may listen, so the engine proves first that it knows the token, which the client keeps to itself until
+then: the client sends `GREETING` and a nonce, the engine answers `proof` (plugin/likeness/wire.py), HTTP begins.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from engine.errors import BadRequest, Busy
 from engine.service.refusals import raw_answer
+from plugin.likeness.wire import GREETING, NONCE_BYTES, proof
 
 MAX_CONNECTIONS = 128
 HEADER_SECONDS = 10.0
@@ -29,27 +33,33 @@ UNREAD_SECONDS = 30.0  # for a client that does not read its answer
 class PrivateProtocol(H11Protocol):
     """One connection."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, token: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._token = token
+        self._greeting: bytes | None = None  # what has come of it, where one is due
         self._deadline: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
         self._body_watched = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if not _same_user(transport.get_extra_info("socket")):
-            transport.abort()
-        elif len(self.connections) > MAX_CONNECTIONS:
-            transport.write(raw_answer(Busy("The engine has too many connections.", "Try again in a moment.")))
-            transport.close()
-        else:
+        sock = transport.get_extra_info("socket")
+        if sock.family == socket.AF_INET and len(self.connections) <= 2 * MAX_CONNECTIONS:
+            self._greeting = b""
             self._watch(HEADER_SECONDS)
+        elif sock.family == socket.AF_INET or not _same_user(sock):
+            transport.abort()
+        else:
+            self._admit()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel_timers()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._greeting is not None:
+            self._prove(self._greeting + data)
+            return
         if self.conn.their_state in (h11.DONE, h11.MUST_CLOSE, h11.CLOSED):
             self.transport.abort()  # a second request on this connection
             return
@@ -81,6 +91,26 @@ class PrivateProtocol(H11Protocol):
         super().resume_writing()
         if self._unread:
             self._unread.cancel()
+
+    def _prove(self, greeting: bytes) -> None:
+        """Answer a greeting once it is whole; whoever says something else, or more, is not spoken to."""
+        whole = len(GREETING) + NONCE_BYTES
+        self._greeting = greeting
+        if len(greeting) > whole or greeting[: len(GREETING)] != GREETING[: len(greeting)]:
+            self.transport.abort()
+        elif len(greeting) == whole:
+            self._greeting = None
+            port = self.transport.get_extra_info("sockname")[1]
+            self.transport.write(proof(self._token, port, greeting[len(GREETING) :]))
+            self._admit()
+
+    def _admit(self) -> None:
+        if len(self.connections) > MAX_CONNECTIONS:
+            busy = Busy("The engine has too many connections.", "Try again in a moment.")
+            self.transport.write(raw_answer(busy))
+            self.transport.close()
+        else:
+            self._watch(HEADER_SECONDS)
 
     def _watch(self, seconds: float) -> None:
         if self._deadline:

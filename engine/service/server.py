@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import secrets
@@ -11,7 +12,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Generator
-from pathlib import Path
+from typing import cast
 
 import filelock
 import uvicorn
@@ -30,15 +31,15 @@ from engine.settings import load_settings
 from plugin.likeness.client import Client, EngineProblem
 
 LOCK_SECONDS = 10.0
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP")  # by name: not every system has them
 
 
 def serve(
-    home: Home, commands: Commands | None = None, on_ready: Callable[[Path], None] = lambda _: None
+    home: Home, commands: Commands | None = None, on_ready: Callable[[str], None] = lambda _: None
 ) -> bool:
     """Serve until stopped. Returns False, soon, when an engine of this home runs already.
 
-    `on_ready` gets the socket's path once the engine answers. Raises `LikenessError` when it cannot start.
+    `on_ready` gets the address once the engine answers. Raises `LikenessError` when it cannot start.
     """
     os.umask(0o077)
     try:
@@ -58,16 +59,14 @@ def serve(
             logging.ERROR
         )  # who sends nonsense is told; the log need not be
         settings = load_settings(home)
-        sock, socket_path = address.bind(home)
+        sock, where = address.bind(home)
         try:
             asyncio.run(
-                _serve(
-                    home, lambda: Engine(home, settings, commands or Commands()), sock, socket_path, on_ready
-                )
+                _serve(home, lambda: Engine(home, settings, commands or Commands()), sock, where, on_ready)
             )
         finally:
             sock.close()
-            address.remove(home, socket_path)
+            address.remove(home, where)
     finally:
         lock.release()
     return True
@@ -77,18 +76,14 @@ async def _serve(
     home: Home,
     make_engine: Callable[[], Engine],
     sock: socket.socket,
-    socket_path: Path,
-    on_ready: Callable[[Path], None],
+    where: str,
+    on_ready: Callable[[str], None],
 ) -> None:
     engine = make_engine()
     token = secrets.token_hex(32)
-    connection = address.Connection(
-        f"unix:{socket_path}", token, PROTOCOL, __version__, engine.boot_id, os.getpid()
-    )
-    server = _Server(_config(Guard(create_app(engine), token, engine.touch)))
-    loop = asyncio.get_running_loop()
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, engine.stop)
+    connection = address.Connection(where, token, PROTOCOL, __version__, engine.boot_id, os.getpid())
+    server = _Server(_config(Guard(create_app(engine), token, engine.touch), token))
+    _end_upon_signals(engine)
     engine.start()
     serving = asyncio.create_task(server.serve([sock]))
     try:
@@ -100,7 +95,7 @@ async def _serve(
                 serving.exception()
             )
         connection.write(home.connection_file)
-        on_ready(socket_path)
+        on_ready(where)
         await engine.until_stopped()
     finally:
         engine.stop()
@@ -108,6 +103,13 @@ async def _serve(
         server.should_exit = True
         await asyncio.wait({serving})
     serving.result()
+
+
+def _end_upon_signals(engine: Engine) -> None:
+    loop = asyncio.get_running_loop()
+    for name in _SIGNALS:
+        with contextlib.suppress(AttributeError, NotImplementedError):  # on Windows
+            loop.add_signal_handler(getattr(signal, name), engine.stop)
 
 
 def _acquired(lock: filelock.BaseFileLock, home: Home) -> bool:
@@ -142,10 +144,10 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _config(app: Guard) -> uvicorn.Config:
+def _config(app: Guard, token: str) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=PrivateProtocol,
+        http=cast("type[asyncio.Protocol]", functools.partial(PrivateProtocol, token=token)),
         loop="asyncio",
         ws="none",
         lifespan="off",

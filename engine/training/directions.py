@@ -43,7 +43,7 @@ class Definition:
         follows: parameters that go along.
         also: attributes that it moves on purpose or by its nature; they are no strays.
         chosen_at: step of the attribute, raw, to which `minimum`, `maximum` and `iris` refer; None = its standard deviation.
-        minimum, maximum, shading, band, hue, iris, hint: as in engine/weights/directions.py.
+        minimum, maximum, shading, band, hue, iris, hint, hidden: as in engine/weights/directions.py.
     """
 
     name: str
@@ -61,6 +61,7 @@ class Definition:
     hue: float = 1.0
     iris: tuple[float, float] = (0.0, 0.0)
     hint: str = ""
+    hidden: bool = False
 
 
 # Pose and expression move the landmarks that shapes are measured on. What models/default/directions.toml had has its values.
@@ -68,13 +69,15 @@ DEFINITIONS = (
     Definition("smile", "Smile", "Expression", "smile", also=SHAPES, chosen_at=0.6, minimum=-1.5, maximum=1.5,
                shading=0.6, hue=0.2),
     Definition("mouth-open", "Mouth open", "Expression", "jaw", also=SHAPES),
-    Definition("eyes-open", "Eyes open", "Expression", "blink", -1, also=SHAPES, chosen_at=1.0, minimum=-1.0, maximum=1.0),
+    Definition("eyes-open", "Eyes open", "Expression", "blink", -1, also=SHAPES, chosen_at=1.0, minimum=-0.5,
+               maximum=0.6, hint="Eyes behind glasses stay as they are."),
     Definition("brows", "Brows", "Expression", "brow", also=SHAPES, chosen_at=0.7, minimum=-1.5, maximum=1.5,
                shading=0.5, hue=0.2, hint="+ raises them, − draws them down. Brows behind glasses stay."),
     Definition("gaze", "Gaze", "Expression", "gaze0", chosen_at=0.3, minimum=-1.0, maximum=1.0, shading=0.0,
                iris=(0.017, 0.0),
                hint="+ to the right of the picture, − to the left. Eyes behind glasses stay as they are."),
-    Definition("gaze-up", "Gaze up", "Expression", "gaze1", hint="+ up, − down."),
+    Definition("gaze-up", "Gaze up", "Expression", "gaze1", chosen_at=0.3, minimum=-1.0, maximum=1.0, shading=0.0,
+               iris=(0.0, -0.012), hint="+ up, − down. Eyes behind glasses stay as they are."),
     Definition("pitch", "Nod", "Pose", "pitch", also=SHAPES, chosen_at=0.1, minimum=-1.0, maximum=1.0, shading=0.6,
                hue=0.2, hint="+ down, − up. Small changes only: a photograph has no other side."),
     Definition("yaw", "Turn", "Pose", "yaw", also=SHAPES, chosen_at=0.15, minimum=-1.0, maximum=1.0, shading=0.6,
@@ -90,17 +93,20 @@ DEFINITIONS = (
     Definition("nose-length", "Nose length", "Shape", "nose_length", minimum=-0.9, maximum=0.9, shading=0.5, hue=0.0),
     Definition("lips", "Lips", "Shape", "lip_fullness", minimum=-1.5, maximum=1.5, shading=0.5, hue=0.0,
                hint="+ fuller, − thinner."),
-    Definition("age", "Age", "Person", "age", follows=("grey", "recede"), also=("grey", *SHAPES)),
+    Definition("age", "Age", "Person", "age", follows=("grey", "recede"), also=("grey", *SHAPES),
+               minimum=-0.5, hint="+ older, − younger. Hair keeps its colour."),
     Definition("presentation", "Presentation", "Person", "male",
                follows=("browth", "hairlen", "volume", "hairline", "beard", "moustache", "goatee", "beardlen", "makeup"),
-               also=("hairlen", "beard", "moustache", "makeup", *SHAPES), hint="+ masculine, − feminine."),
-    Definition("hair-lightness", "Hair lightness", "Hair", HAIR_LIGHTNESS),
-    Definition("hair-length", "Hair length", "Hair", "hairlen"),
-    Definition("bald", "Bald", "Hair", "bald", follows=("recede",), chosen_at=1.0, minimum=-1.0, maximum=1.0),
-    Definition("grey", "Grey hair", "Hair", "grey", chosen_at=1.0, minimum=-1.0, maximum=1.0),
+               also=("hairlen", "beard", "moustache", "makeup", *SHAPES), minimum=-1.0, maximum=1.0,
+               hint="+ masculine, − feminine."),
+    # Hair and glasses would have to be painted, and a photograph's own pixels are only moved: not offered.
+    Definition("hair-lightness", "Hair lightness", "Hair", HAIR_LIGHTNESS, hidden=True),
+    Definition("hair-length", "Hair length", "Hair", "hairlen", hidden=True),
+    Definition("bald", "Bald", "Hair", "bald", follows=("recede",), chosen_at=1.0, minimum=-1.0, maximum=1.0, hidden=True),
+    Definition("grey", "Grey hair", "Hair", "grey", chosen_at=1.0, minimum=-1.0, maximum=1.0, hidden=True),
     Definition("beard", "Beard", "Hair", "beard", follows=("moustache", "beardlen"), also=("moustache",),
-               chosen_at=1.0, minimum=-1.0, maximum=1.0),
-    Definition("glasses", "Glasses", "Glasses", "glasses", chosen_at=1.0, minimum=-1.0, maximum=1.0),
+               chosen_at=1.0, minimum=-1.0, maximum=1.0, hidden=True),
+    Definition("glasses", "Glasses", "Glasses", "glasses", chosen_at=1.0, minimum=-1.0, maximum=1.0, hidden=True),
     Definition("light", "Side light", "Light", "light", chosen_at=0.9, minimum=-1.0, maximum=1.0, shading=0.8,
                band=0.04, hue=0.4, hint="+ from the right of the picture, − from the left. "
                "Skin behind glasses stays as it is."),
@@ -236,6 +242,7 @@ def _direction(definition: Definition, step: dict[str, float], deviation: float)
         definition.hue,
         (_rounded(definition.iris[0] / strengths), _rounded(definition.iris[1] / strengths)),
         definition.hint,
+        hidden=definition.hidden,
     )
 
 

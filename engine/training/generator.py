@@ -22,7 +22,7 @@ from engine.networks.modulated import NoiseStrength
 from engine.networks.stylegan2 import ConditionalMapping, Generator, GeneratorConfig
 from engine.training import checkpoint, draws
 from engine.training.checkpoint import prefixed, under
-from engine.training.losses import FACE, fine_detail, psnr, reconstruction, region_weights
+from engine.training.losses import FACE, STRANDS, fine_detail, psnr, reconstruction, region_weights
 from engine.training.parallel import Team
 from engine.training.rates import ema_share, rate_at, set_rate
 from engine.training.recipe import GeneratorRecipe, GeneratorStage
@@ -97,6 +97,8 @@ class GeneratorTask:
             recipe.w_dim, recipe.mapping_layers, recipe.channels, stage, renders.made, held_out.made, origin
         )
         self.weights = region_weights(renders.regions)
+        if stage.adversarial:
+            self.weights[[renders.regions[name] for name in STRANDS]] *= stage.adversarial.strands
         self.mean = renders.parameters.mean(0)
         self.std = renders.parameters.std(0) + 1e-4
         self.c = (renders.parameters - self.mean) / self.std
@@ -150,8 +152,8 @@ class GeneratorTask:
             for network in (self.network, self.ema):
                 trained = {id(one) for one in network.trained(self.stage.train_from, self.stage.resolution)}
                 for strength in network.noise_strengths():
-                    if id(strength) in trained and strength.item() == 0:
-                        strength.data.fill_(self.stage.adversarial.noise_strength)
+                    if id(strength) in trained:
+                        strength.data.clamp_(min=self.stage.adversarial.noise_strength)
 
     def step(self, k: int) -> dict[str, float]:
         index = draws.batch_indices(self.stage.seed, k, self.batch, len(self.renders))
@@ -163,10 +165,9 @@ class GeneratorTask:
         weight = self._weight(self.renders, index).to(device)
         c = self.c[index].to(device)
         figures: dict[str, torch.Tensor] = {}
-        if self.discriminator:
-            figures |= self._judge_step(k, x, c, noise)
         *coarser, y = self.network.skip_images(c, self.stage.resolution, noise or None)
         if self.discriminator:
+            figures |= self._judge_step(k, x, y.detach())
             self.discriminator.requires_grad_(False)  # it has had its step
         loss = self._loss(y, x, weight, figures) + self._coarser_loss(coarser, x, weight)
         self.optimiser.zero_grad()
@@ -182,9 +183,9 @@ class GeneratorTask:
     ) -> torch.Tensor:
         adversarial = self.stage.adversarial
         if adversarial and self.discriminator:
-            # At half resolution the anchor holds the labels and leaves fine detail to the discriminator.
+            # At half resolution the labels are held, and fine detail is left to the discriminator.
             loss = reconstruction(*(F.avg_pool2d(t, 2) for t in (y, x, weight)))
-            loss = loss + 0.4 * ((y - x).abs() * weight).mean()
+            loss = loss + adversarial.anchor * ((y - x).abs() * weight).mean()
             figures["reconstruction"] = loss
             fooled = F.softplus(-self.discriminator(y)).mean()
             figures["adversarial"] = fooled
@@ -208,10 +209,8 @@ class GeneratorTask:
                 loss = loss + ((image - shrunk(x, size)).abs() * shrunk(weight, size)).mean()
         return _COARSER * loss
 
-    def _judge_step(
-        self, k: int, x: torch.Tensor, c: torch.Tensor, noise: list[torch.Tensor]
-    ) -> dict[str, torch.Tensor]:
-        """The discriminator's step: non-saturating logistic loss, R1 every so often.
+    def _judge_step(self, k: int, x: torch.Tensor, fake: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The discriminator's step on renders x and what was generated: logistic loss, R1 every so often.
 
         The logits' gradients of neighbouring patches add where patches overlap; their sum over the picture, divided by the
         root of the number of patches, makes R1 as strong at one resolution as at another.
@@ -221,8 +220,6 @@ class GeneratorTask:
         assert discriminator
         assert judge
         discriminator.requires_grad_(True)
-        with torch.no_grad():
-            fake = self.network(c, self.stage.resolution, noise or None)
         regularise = k % adversarial.r1_every == 0 and adversarial.r1 > 0
         real = self._dithered(k, x).requires_grad_(regularise)
         logits, fake_logits = discriminator(real), discriminator(fake)

@@ -10,6 +10,7 @@ REGION_WEIGHTS = {
     "background": 0.6, "skin": 1.2, "hair": 0.8, "brows": 2.0, "beard": 1.0, "eyes": 3.0, "lips": 2.0, "mouth": 2.5,
     "ears": 0.8, "cloth": 0.6, "glasses": 2.0,
 }  # fmt: skip
+STRANDS = ("hair", "beard")
 FACE = ("skin", "brows", "beard", "eyes", "lips", "mouth", "glasses")
 
 

@@ -41,7 +41,9 @@ class Adversarial(Table):
     discriminator_rate: float = Field(gt=0)
     r1: float = Field(1e-3, ge=0)
     r1_every: int = Field(16, gt=0)
-    noise_strength: float = Field(0.03, ge=0)  # of every layer, where the stage before it had none
+    noise_strength: float = Field(0.03, ge=0)  # of every trained layer at the start, at least
+    anchor: float = Field(0.4, ge=0)  # weight of L1 at full resolution, beside the reconstruction at half of it
+    strands: float = Field(1.0, ge=0)  # share of both that is left in hair and beard
 
 
 class GeneratorStage(Table):

@@ -86,9 +86,9 @@ class FaceModel:
         """c [N,P], normalised parameters → w [N,w_dim] of the face as it was rendered (not mirrored)."""
         return latent_of(self.conditional, c)
 
-    def generate(self, c: torch.Tensor) -> torch.Tensor:
-        """c [N,P] → images [N,3,R,R], nominally in [-1,1]."""
-        return self.generator.synthesis(self.latent(c))
+    def generate(self, c: torch.Tensor, resolution: int | None = None) -> torch.Tensor:
+        """c [N,P] → images [N,3,R,R], nominally in [-1,1]; R = `resolution` px, one of 4, 8, …, at a lower price."""
+        return self.generator.synthesis(self.latent(c), resolution=resolution)
 
 
 def model_folder(name: str, home: Home) -> Path:

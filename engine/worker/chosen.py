@@ -14,15 +14,15 @@ def found(number: int, face: Face) -> FaceFound:
     return FaceFound(number=number, box=face.box, points=points, score=min(1.0, face.score))
 
 
-def chosen_faces(faces: Sequence[Face], face: int) -> list[tuple[int, Face]]:
-    """The `face`-th one, or all for 0, with their numbers. Raises `NoFace`."""
+def chosen_faces(faces: Sequence[Face], face: int, among: Sequence[int] = ()) -> list[tuple[int, Face]]:
+    """The `face`-th one, or for 0 those numbered in `among` (none: all), with their numbers. Raises `NoFace`."""
     if not faces:
         raise NoFace(
             "No face was found in this picture.",
             "A face must be at least 12 pixels wide and look towards the camera. Crop or enlarge the picture.",
         )
-    if face > len(faces):
+    numbers = [face] if face else sorted(set(among)) or range(1, len(faces) + 1)
+    if (last := numbers[-1]) > len(faces):
         count = "only one face was" if len(faces) == 1 else f"only {len(faces)} faces were"
-        raise NoFace(f"Face {face} was asked for, but {count} found.", "Choose a smaller number, or 0 for all.")
-    numbered = list(enumerate(faces, 1))
-    return numbered if face == 0 else [numbered[face - 1]]
+        raise NoFace(f"Face {last} was asked for, but {count} found.", "Choose a smaller number, or 0 for all.")
+    return [(number, faces[number - 1]) for number in numbers]

@@ -18,6 +18,7 @@ from engine.paths import Home
 from engine.settings import Settings, load_settings
 from engine.weights.direction_vectors import VECTORS
 from engine.weights.directions import TABLE
+from engine.weights.model_inverters import Inverters, inverter_files, load_inverters
 from engine.weights.models import Model, open_model
 from engine.weights.store import WEIGHTS, model_folder
 
@@ -49,7 +50,7 @@ class LoadedModels:
         self._home = home
         self._settings = settings
         self._on_drop = on_drop
-        self._loaded: OrderedDict[str, tuple[Stamp, Model]] = OrderedDict()
+        self._loaded: OrderedDict[str, tuple[Stamp, Model, Inverters]] = OrderedDict()
         self.device = choose_device(settings.device)
 
     def get(self, name: str | None) -> Model:
@@ -58,15 +59,21 @@ class LoadedModels:
             name = (
                 load_settings(self._home).model if self._home.settings_file.exists() else self._settings.model
             )
-        stamp = _stamp(model_folder(name, self._home))
+        folder = model_folder(name, self._home)
+        stamp = _stamp(folder)
         known = self._loaded.get(name)
         if known is None or known[0] != stamp:
             self._drop(name)
             while len(self._loaded) >= MOST:
                 self._drop(next(iter(self._loaded)))
-            self._loaded[name] = stamp, self._open(name)
+            model = self._open(name)
+            self._loaded[name] = stamp, model, load_inverters(model, folder)
         self._loaded.move_to_end(name)
         return self._loaded[name][1]
+
+    def inverters(self, model: Model) -> Inverters:
+        """What inverts into a model that `get` gave last."""
+        return self._loaded[model.name][2]
 
     def _open(self, name: str) -> Model:
         model = open_model(name, self._home, torch.device("cpu"))
@@ -81,5 +88,6 @@ class LoadedModels:
 
 def _stamp(folder: Path) -> Stamp:
     """When a model's files were written, and how large they are."""
-    states = (path.stat() for name in (WEIGHTS, TABLE, VECTORS) if (path := folder / name).exists())
+    files = (*(folder / name for name in (WEIGHTS, TABLE, VECTORS)), *inverter_files(folder))
+    states = (path.stat() for path in files if path.exists())
     return tuple((state.st_mtime_ns, state.st_size) for state in states)

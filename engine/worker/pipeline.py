@@ -162,7 +162,7 @@ class Pipeline:
             ]
         report(0.0, "Looking for faces")
         photo = visible(picture)
-        chosen = chosen_faces(self._detect(request.picture, photo), request.face)
+        chosen = chosen_faces(self._detect(request.picture, photo), request.face, request.faces)
         steps = self._steps(request)
         inverted = []
         for done, (number, face) in enumerate(chosen):
@@ -177,7 +177,7 @@ class Pipeline:
 
             tell(0.0)
             crop, geometry = take_crop(photo, face)
-            identity = inversion_id(model.digest, crop, geometry, steps)
+            identity = inversion_id(model.digest, crop, geometry, steps, self._models.inverters(model).digest)
             known = self._cache.find(identity)
             if known is None:
                 self._cache.keep(self._invert(model, crop, geometry, face, steps, tell))
@@ -196,9 +196,11 @@ class Pipeline:
         steps: int,
         tell: Callable[[float], None],
     ) -> Inversion:
+        inverters = self._models.inverters(model)
         if isinstance(model, FaceModel):
-            return invert(model, self._mesh, crop, geometry, face, steps, tell, reader=self._readers.face)
-        networks = LatentNetworks(self._mesh, self._readers)
+            args = (model, self._mesh, crop, geometry, face, steps, tell)
+            return invert(*args, reader=self._readers.face, inverters=inverters)
+        networks = LatentNetworks(self._mesh, self._readers, inverters)
         return invert_latent(model, networks, crop, geometry, face, preset_for(steps), tell)
 
     @cached_property
@@ -285,6 +287,7 @@ class Pipeline:
             strength_factor=kept.factor,
             blend=choice.blend,
             blend_reason=choice.reason,
+            detector=inversion.detector,
         )
 
 

@@ -1,5 +1,5 @@
 """One dialog: `python -m plugin.dialogs JOB`, started by the engine with LIKENESS_HOME in the environment; or, with
-`models` in the place of the job, the models' window, which answers none.
+`models` or `settings` in the place of the job, a window that answers none.
 
 Exit codes: 0 when the engine got its answer (also a cancel) or the window was closed, 2 for a wrong call,
 3 when there is no display, 4 when the engine cannot be reached. The last line on stderr says why.
@@ -23,19 +23,25 @@ WRONG_CALL, NO_ENGINE = 2, 4
 
 def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # closes at once; connections end, so jobs are cancelled
-    if len(arguments) != 1 or not re.fullmatch(r"[0-9a-f]{32}|models", arguments[0]):
-        print("usage: python -m plugin.dialogs JOB | models", file=sys.stderr)
+    if len(arguments) != 1 or not re.fullmatch(r"[0-9a-f]{32}|models|settings", arguments[0]):
+        print("usage: python -m plugin.dialogs JOB | models | settings", file=sys.stderr)
         return WRONG_CALL
     if not choose_platform():
         print(NO_DISPLAY_SENTENCE, file=sys.stderr)
         return NO_DISPLAY
-    from plugin.dialogs.opening import open_dialog, open_models  # Qt only now that there is a display
+    from plugin.dialogs.opening import (  # Qt only now: there is a display
+        open_dialog,
+        open_models,
+        open_settings,
+    )
     from plugin.dialogs.session import connector
 
     home = Home.from_environment()
     connect = connector(home.root)
     if arguments == ["models"]:
         return open_models(connect, home)
+    if arguments == ["settings"]:
+        return open_settings(connect, home)
     try:
         request = DialogRequest.model_validate(connect().job_request(arguments[0]))
         usual_steps = load_settings(home).refine_steps

@@ -55,6 +55,16 @@ def small_print() -> QLabel:
     return label
 
 
+def words(name: str = "") -> QLabel:
+    """Text that wraps and can be selected; nothing in it is markup."""
+    label = QLabel()
+    label.setObjectName(name)
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label
+
+
 def add_shortcuts(window: QWidget, shortcuts: Mapping[str, Callable[[], None]], repeated: str) -> None:
     """Keys of a window and what they do; those in `repeated` do it as long as they are held."""
     for keys, does in shortcuts.items():
@@ -134,9 +144,11 @@ class FaceChips(Choices):
             self.offer([])
             return
         seen = [f for place, f in enumerate(faces) if place < MOST_CHIPS or f.number in chosen]
-        word = "face " if len(faces) <= MOST_WORDS else ""
-        chips: list[tuple[object, str, str]] = [(f.number, f"{word}{f.number}", _chip_tip(f)) for f in seen]
-        chips.append((ALL_FACES, "all faces" if word else "all", "Work on all faces at once"))
+        few = len(faces) <= MOST_WORDS
+        chips: list[tuple[object, str, str]] = [
+            (f.number, f"face {f.number}" if few else str(f.number), _chip_tip(f)) for f in seen
+        ]
+        chips.append((ALL_FACES, "all faces" if few else "all", "Work on all faces at once"))
         self.offer(chips)
         for face in seen:
             self.buttons[face.number].setProperty("doubtful", bool(face.drawback))

@@ -63,7 +63,7 @@ class DirectionRow(QFrame):
             strip = QLabel()
             strip.setPixmap(_pixmap(pixels))
             column.addWidget(strip)
-        label = QLabel(direction.label + (" (not offered)" if direction.hidden else ""))
+        label = QLabel(f"{direction.label} (not offered)" if direction.hidden else direction.label)
         label.setObjectName("dim")
         label.setTextFormat(Qt.TextFormat.PlainText)  # it may come from a file that somebody made
         if model.embedded or not direction.vector:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from engine.messages import DialogRequest, DirectionInfo, DirectionList, EditRequest, FaceEdit
 from plugin.dialogs.faces import Box, Face, is_same_place
 from plugin.dialogs.layers import FaceLayers
+from plugin.dialogs.observable import Topic
+from plugin.dialogs.painting import Painting
 from plugin.dialogs.slider_groups import SliderGroup, closed_at_first, slider_groups
-from plugin.dialogs.state import Stage, Topic
+from plugin.dialogs.state import Stage
 from plugin.dialogs.work_state import WorkState
-from plugin.dialogs.works import Edits
+from plugin.dialogs.works import Edits, FaceWork
 
 LIMIT = 10.0  # of a strength, in the protocol
 STEP = 0.01
@@ -36,6 +41,7 @@ class EditState(WorkState):
         self.afresh = False
         self.keep_identity: float | None = None
         self._brought: Edits = {k: v for k, v in request.edits.items() if v}
+        self.layer_mask: np.ndarray | None = None  # of the layer that is taken up again, [h,w] uint8
         self._former: tuple[tuple[Box, Edits], ...] = ()  # faces before `start_afresh`, and their sliders
 
     @property
@@ -44,9 +50,8 @@ class EditState(WorkState):
 
     @property
     def is_paintable(self) -> bool:
-        """A layer that is taken up again keeps its layer mask, in GIMP, where it may have been painted on; also
-        when it is made afresh."""
-        return not self.request.inversions
+        """A layer that is taken up again keeps its layer mask, unless that came along: it can be painted on then."""
+        return not self.request.inversions or self.request.layer_mask is not None
 
     # --- faces --------------------------------------------------------------------------------------------
 
@@ -61,7 +66,7 @@ class EditState(WorkState):
 
     def arrived(self, layers: Sequence[FaceLayers], seconds: float) -> None:
         if not self.layers:
-            self.works.begin(self._first_edits())
+            self.works.begin(self._first_works(layers))
         super().arrived(layers, seconds)
 
     # --- sliders ------------------------------------------------------------------------------------------
@@ -72,7 +77,7 @@ class EditState(WorkState):
         self.directions = tuple(found.directions)
         self._brought = self._fitting(self.edits)
         if self.layers:
-            self.works.begin(dict.fromkeys(self.chosen, self._brought))
+            self.works.begin({n: replace(self.works[n], edits=self._brought) for n in self.chosen})
         self.closed = closed_at_first(self.directions, self._brought)
         self.described(found.model, found.notice, device)
 
@@ -182,6 +187,19 @@ class EditState(WorkState):
             (f.number, edits) for f in self.faces for box, edits in self._former if is_same_place(f.box, box)
         )
         return dict(pairs)
+
+    def _first_works(self, layers: Sequence[FaceLayers]) -> dict[int, FaceWork]:
+        """The same, and the layer's own mask, where it still fits."""
+        works = {number: FaceWork(edits) for number, edits in self._first_edits().items()}
+        mask = self.layer_mask
+        if mask is None:
+            return works
+        for item in layers:
+            if item.number in self.chosen and not (self.afresh and item.rect[2:] != mask.shape[::-1]):
+                painting = Painting.brought(item.shows, mask, self.request.layer_mask or "")
+                work = works.get(item.number, FaceWork())
+                works[item.number] = replace(work, painting=None if painting.is_untouched else painting)
+        return works
 
     def _edit(self, change: Callable[[Edits], Edits], move: str | None = None) -> None:
         self.works.edit(self.chosen, change, move)

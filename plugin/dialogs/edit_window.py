@@ -10,12 +10,13 @@ from PyQt5.QtWidgets import QLabel
 from plugin.dialogs.bars import add_shortcuts
 from plugin.dialogs.edit_state import EditState
 from plugin.dialogs.identity_meter import HELD, IdentityMeter
+from plugin.dialogs.observable import Topic
 from plugin.dialogs.paint_window import PaintWindow
 from plugin.dialogs.palette import Tones
 from plugin.dialogs.preset_menu import NameRow, PresetMenu
 from plugin.dialogs.session import Session
 from plugin.dialogs.sliders import SliderPanel
-from plugin.dialogs.state import ALL_FACES, Stage, Topic, View
+from plugin.dialogs.state import ALL_FACES, Stage, View
 
 REST_MILLISECONDS = 200
 QUICK_SIDE = 512

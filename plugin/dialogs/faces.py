@@ -41,8 +41,9 @@ def with_hair(box: Box) -> Box:
 
 
 def _drawback(found: FaceFound) -> str:
-    if found.box[2] < SMALL_WIDTH:
-        return f"too small ({found.box[2]:.0f} pixels wide)"
+    width = found.box[2]
+    if width < SMALL_WIDTH:
+        return f"too small ({width:.0f} pixels wide)"
     return "turned away" if _is_turned_away(found.points) else ""
 
 

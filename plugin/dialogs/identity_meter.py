@@ -28,6 +28,7 @@ class IdentityMeter(QWidget):
         row.setSpacing(6)
         self.text = QLabel()
         self.text.setToolTip(TIP)
+        self.text.setMinimumWidth(1)  # rather cut off than a wider window
         self.hold = button(
             f"Hold ≥ {HELD:.2f}", "quiet", "Let the sliders go only so far that this likeness is kept"
         )

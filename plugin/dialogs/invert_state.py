@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from engine.messages import DialogRequest, EditRequest, InvertRequest
 from engine.settings import PRESETS as NAMED
 from plugin.dialogs.layers import FaceLayers
-from plugin.dialogs.state import Stage, Topic, View
+from plugin.dialogs.observable import Topic
+from plugin.dialogs.state import Stage, View
 from plugin.dialogs.work_state import WorkState
 
 USUAL_STEPS = NAMED["balanced"]

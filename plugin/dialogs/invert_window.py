@@ -8,10 +8,11 @@ from PyQt5.QtWidgets import QFrame, QLabel, QVBoxLayout
 from plugin.dialogs.bars import Choices, button
 from plugin.dialogs.invert_state import PRESETS, InvertState, Preset
 from plugin.dialogs.layers import FaceLayers
+from plugin.dialogs.observable import Topic
 from plugin.dialogs.paint_window import PaintWindow
 from plugin.dialogs.palette import Tones
 from plugin.dialogs.session import Session
-from plugin.dialogs.state import Stage, Topic
+from plugin.dialogs.state import Stage
 
 
 class InvertWindow(PaintWindow):

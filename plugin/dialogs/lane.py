@@ -13,13 +13,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from engine.errors import LikenessError
 from plugin.dialogs.state import Problem
 from plugin.likeness.client import EngineProblem, JobCancelled
 
 Json = dict[str, Any]
 
 
-class Engine(Protocol):
+class HangsUp(Protocol):
+    """What a lane works with: whatever it waits for can be broken off from another thread."""
+
+    def hang_up(self) -> None: ...
+
+
+class Engine(HangsUp, Protocol):
     """What a dialog needs of `plugin.likeness.client.Client`."""
 
     def status(self) -> Json: ...
@@ -30,7 +37,6 @@ class Engine(Protocol):
     def fetch_picture(self, identity: str, /) -> tuple[Json, bytes]: ...
     def run(self, request: Json, on_event: Callable[[Json], None]) -> Json: ...
     def models(self, request: Json, on_event: Callable[[Json], None]) -> Json: ...
-    def hang_up(self) -> None: ...
 
 
 def ignore(*_: Any) -> None:
@@ -39,12 +45,12 @@ def ignore(*_: Any) -> None:
 
 @dataclass(frozen=True)
 class Errand:
-    """`work` runs in the lane's thread and gets the client and a function for events; the callbacks are posted.
+    """`work` runs in the lane's thread and gets its client and a function for events; the callbacks are posted.
 
     Exactly one of `done(value, seconds)`, `failed`, `stopped` follows; none when a newer errand took its place.
     """
 
-    work: Callable[[Engine, Callable[[Json], None]], Any]
+    work: Callable[[Any, Callable[[Json], None]], Any]
     done: Callable[[Any, float], None] = ignore
     failed: Callable[[Problem], None] = ignore
     stopped: Callable[[], None] = ignore
@@ -67,11 +73,11 @@ class Lane:
     the thread where the dialog lives."""
 
     def __init__(
-        self, name: str, connect: Callable[[], Engine], post: Callable[[Callable[[], None]], None]
+        self, name: str, connect: Callable[[], HangsUp], post: Callable[[Callable[[], None]], None]
     ) -> None:
         self._connect = connect
         self._post = post
-        self._client: Engine | None = None
+        self._client: HangsUp | None = None
         self._newest: Errand | None = None
         self._waiting: Errand | None = None
         self._run: _Run | None = None
@@ -163,7 +169,7 @@ class Lane:
             value = errand.work(self._client, event)
         except JobCancelled:
             return errand.stopped
-        except EngineProblem as problem:
+        except (EngineProblem, LikenessError) as problem:
             if problem.code == "engine_unavailable":
                 self._client = None
             found = Problem(problem.code, problem.sentence, problem.remedy)

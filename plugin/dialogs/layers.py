@@ -96,6 +96,12 @@ def _to_bytes(floats: np.ndarray) -> np.ndarray:
     return found
 
 
+def fetched(client: FetchesPictures, identity: str) -> np.ndarray:
+    """A picture of the engine's as `to_rgba` gives it."""
+    facts, pixels = client.fetch_picture(identity)
+    return to_rgba(facts["format"], facts["width"], facts["height"], pixels)
+
+
 class Fetcher:
     """Fetches pictures by their id, and remembers the latest: equal ids are equal pixels."""
 
@@ -106,9 +112,7 @@ class Fetcher:
         if identity in self._known:
             self._known.move_to_end(identity)
             return self._known[identity]
-        facts, pixels = client.fetch_picture(identity)
-        found = to_rgba(facts["format"], facts["width"], facts["height"], pixels)
-        self._known[identity] = found
+        found = self._known[identity] = fetched(client, identity)
         while len(self._known) > 1 and sum(p.nbytes for p in self._known.values()) > REMEMBERED_BYTES:
             self._known.popitem(last=False)
         return found
@@ -136,7 +140,9 @@ class Fetcher:
 
 
 def send_masks(client: TakesPictures, masks: Sequence[Painting]) -> None:
-    """Give the engine painted masks, whether it has them already or not."""
+    """Give the engine painted masks, whether it has them already or not; not those that came from it."""
     for mask in masks:
+        if mask.came_as:
+            continue
         height, width = mask.shows.shape
         client.send_picture(width, height, "Y u8", mask.shows.tobytes())

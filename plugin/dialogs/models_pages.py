@@ -1,4 +1,3 @@
-# ruff: noqa: N802 (Qt's names)
 """The right side of the models' window: a model, an offer of the catalogue, or files that are to be imported."""
 
 from __future__ import annotations
@@ -6,24 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
 
-from PyQt5.QtCore import Qt
-from PyQt5.QtGui import QHideEvent
 from PyQt5.QtWidgets import (
-    QApplication,
-    QCheckBox,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QProgressBar,
     QVBoxLayout,
     QWidget,
 )
 
-from plugin.dialogs.bars import button
+from plugin.dialogs.bars import button, words
+from plugin.dialogs.confirm_button import ConfirmButton
 from plugin.dialogs.direction_rows import DirectionRows
 from plugin.dialogs.models_session import ModelsSession
 from plugin.dialogs.models_state import Model, ModelsState, Offer
+from plugin.dialogs.tick import Tick
 
 NO_MODEL = (
     "An encoder, SAMM or directions can come with their generator: choose all files that belong together."
@@ -59,7 +55,7 @@ class ModelPage(_Page):
     def __init__(self, state: ModelsState, session: ModelsSession) -> None:
         super().__init__(state, session)
         self.use = button("Use this model", "primary", "For new faces, where no other model is named")
-        self.remove = button("Remove", "", "Delete its files")
+        self.remove = ConfirmButton("Remove", "Remove it for good", "Delete its files")
         self.notes = words("dim")
         self.directions_title = words("title")
         self.directions_title.setText("Directions")
@@ -75,16 +71,16 @@ class ModelPage(_Page):
         self.column.addWidget(self.rows)
         self.column.addStretch(1)
         self._name = ""
-        self._asked: float | None = None  # when *Remove* was pressed, on the state's clock
         self.use.clicked.connect(lambda: session.use(self._name))
-        self.remove.clicked.connect(self._remove)
+        self.remove.confirmed.connect(lambda: session.remove(self._name))
         self.show_strips.clicked.connect(lambda: session.show_directions(self._name))
         self.discover.clicked.connect(lambda: session.discover(self._name))
 
     def show_model(self, model: Model) -> None:
         state = self.state
         if model.name != self._name or not state.is_free:
-            self._name, self._asked = model.name, None
+            self._name = model.name
+            self.remove.disarm()
         self.title.setText(model.name)
         self.text.setText(model.problem or "\n".join(model.lines))
         notes = state.notes.get(model.name, ())
@@ -93,27 +89,12 @@ class ModelPage(_Page):
         whole = not model.problem
         self.use.setText("In use" if model.name == state.used else "Use this model")
         self.use.setEnabled(state.is_free and whole and model.name != state.used)
-        self.remove.setText("Remove" if self._asked is None else "Remove it for good")
         self.remove.setVisible(not model.embedded)
         for shown in (self.remove, self.show_strips, self.discover):
             shown.setEnabled(state.is_free)
         for shown in (self.directions_title, self.show_strips, self.discover, self.rows):
             shown.setVisible(whole)
         self.rows.show_directions(model)
-
-    def _remove(self) -> None:
-        """The first press asks, the second does; a double click is one press."""
-        now, asked = self.state.clock(), self._asked
-        if asked is not None and now - asked > QApplication.doubleClickInterval() / 1000:
-            self.session.remove(self._name)
-        else:
-            self._asked = now
-            self.remove.setText("Remove it for good")
-
-    def hideEvent(self, a0: QHideEvent | None) -> None:
-        """Whoever has looked elsewhere is asked again."""
-        self._asked = None
-        super().hideEvent(a0)
 
 
 class OfferPage(_Page):
@@ -127,7 +108,7 @@ class OfferPage(_Page):
         inside = QVBoxLayout(card)
         inside.setContentsMargins(14, 12, 14, 12)
         inside.addWidget(self.terms)
-        self.accepted = QCheckBox("I have read these terms and accept them")
+        self.accepted = Tick("I have read these terms and accept them")
         self.download = button("Download", "primary")
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
@@ -149,9 +130,9 @@ class OfferPage(_Page):
         self._offer = offer
         self.title.setText(offer.name)
         fetched = (
-            "" if offer.fetched else "\nIts address and checksum are its publisher's; we have never fetched it."
+            "" if offer.fetched else "Its address and checksum are its publisher's; we have never fetched it."
         )
-        self.text.setText(f"{offer.description}.{fetched}")
+        self.text.setText(f"{offer.description}.\n{fetched}".strip())
         self.terms.setText(
             "\n\n".join(f"{name}\n\n{text}\n\n{address}" for name, text, address in offer.licences)
         )
@@ -238,13 +219,3 @@ class FilesPage(_Page):
         if any(model.name == name for model in self.state.models):
             return f"There is a model “{name}” already. Free is “{usable}”."
         return f"A name is 1 to 60 letters, figures, “-” and “_”. Free is “{usable}”."
-
-
-def words(name: str = "") -> QLabel:
-    """Text that wraps and can be selected; nothing in it is markup."""
-    label = QLabel()
-    label.setObjectName(name)
-    label.setWordWrap(True)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    return label

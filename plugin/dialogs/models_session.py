@@ -5,36 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from PyQt5.QtCore import QObject, pyqtSignal
-
-from plugin.dialogs.lane import Engine, Errand, Lane
+from plugin.dialogs.chore_session import ChoreSession
+from plugin.dialogs.chores import Json
+from plugin.dialogs.lane import Engine, Errand
 from plugin.dialogs.models_state import Direction, ModelsState, Offer
-from plugin.dialogs.session import GOODBYE_SECONDS
 
-Json = dict[str, Any]
 Pixels = tuple[int, int, bytes]  # width, height, RGB u8
 
 
-class ModelsSession(QObject):
-    """Two lanes; what they bring goes into the state, but for the pixels of preview strips."""
-
-    _posted = pyqtSignal(object)
+class ModelsSession(ChoreSession):
+    """What its lanes bring goes into the state, but for the pixels of preview strips."""
 
     def __init__(self, state: ModelsState, connect: Callable[[], Engine]) -> None:
-        super().__init__()
+        super().__init__(state, connect)
         self.state = state
         self._strips: dict[str, Pixels] = {}
         self._is_stale = False  # a download has made a model while something else was under way
-        self._posted.connect(lambda call: call())
-        self._changes, self._downloads = (
-            Lane(name, connect, self._posted.emit) for name in ("changes", "downloads")
-        )
-
-    def start(self) -> None:
-        self.refresh()
+        self._downloads = self.add_lane("downloads")
 
     def refresh(self, asked: bool = False) -> None:
-        """Look at what is there, once nothing else is under way; a problem stays unless the person `asked`."""
+        """Once nothing else is under way."""
         self._is_stale = not self.state.is_free
         if not self._is_stale:
             self._ask({"do": "list"}, "Looking at the models", self.state.listed, asked)
@@ -89,14 +79,9 @@ class ModelsSession(QObject):
         """The download ends for now; what has arrived stays with the engine."""
         self._downloads.stop()
 
-    def stop(self) -> None:
-        """The person stops what is under way."""
-        self._changes.stop()
-
-    def end(self) -> bool:
-        """Cancel everything; says whether all threads are gone."""
-        gone = [lane.end(GOODBYE_SECONDS) for lane in (self._changes, self._downloads)]
-        return all(gone)
+    def rested(self) -> None:
+        if self._is_stale:
+            self.refresh()
 
     # --- inside -------------------------------------------------------------------------------------------
 
@@ -109,7 +94,7 @@ class ModelsSession(QObject):
                 self._fetch(engine, picture["id"])
             return answer
 
-        self._submit(work, message, lambda answer: self.state.described(model, answer))
+        self.submit(work, message, lambda answer: self.state.described(model, answer))
 
     def _fetch(self, engine: Engine, identity: str) -> None:
         """In the lane's thread, before the answer that names it is told."""
@@ -130,28 +115,4 @@ class ModelsSession(QObject):
         self.refresh()
 
     def _ask(self, request: Json, message: str, done: Callable[[Json], None], asked: bool = True) -> None:
-        self._submit(lambda engine, event: engine.models(request, event), message, done, asked)
-
-    def _submit(
-        self,
-        work: Callable[[Engine, Callable[[Json], None]], Any],
-        message: str,
-        done: Callable[[Json], None],
-        asked: bool = True,
-    ) -> None:
-        def ended(call: Callable[[], None]) -> None:
-            self.state.rested()
-            call()
-            if self._is_stale:
-                self.refresh()
-
-        self.state.began(message, asked)
-        self._changes.submit(
-            Errand(
-                work,
-                lambda answer, _: ended(lambda: done(answer)),
-                lambda problem: ended(lambda: self.state.failed(problem)),
-                lambda: ended(lambda: None),
-                self.state.progress,
-            )
-        )
+        self.submit(lambda engine, event: engine.models(request, event), message, done, asked)

@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
-from typing import Any
 
-from plugin.dialogs.state import Problem, Stage, Task, Topic
+from plugin.dialogs.chores import ChoreState, Json
+from plugin.dialogs.observable import Topic
+from plugin.dialogs.state import Problem
 
-Json = dict[str, Any]
 NEW = "new"  # the page for files that are to be imported
 
 
@@ -82,14 +82,11 @@ class Download:
     is_running: bool = True
 
 
-class ModelsState:
+class ModelsState(ChoreState):
     """Told what the engine answers and what the hand does; widgets observe it."""
 
-    last_seconds: float | None = None
-    stage = Stage.READY
-
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.clock = clock
+        super().__init__(clock)
         self.models: tuple[Model, ...] = ()
         self.offers: tuple[Offer, ...] = ()
         self.used = ""
@@ -99,30 +96,12 @@ class ModelsState:
         self.downloads: dict[str, Download] = {}
         self.directions: dict[str, tuple[Direction, ...]] = {}
         self.notes: dict[str, tuple[str, ...]] = {}  # what an import or a discovery had to say, by model
-        self.task: Task | None = None
-        self.problem: Problem | None = None
-        self._observers: list[Callable[[Topic], None]] = []
-
-    # --- who wants to know --------------------------------------------------------------------------------
-
-    def observe(self, callback: Callable[[Topic], None]) -> None:
-        self._observers.append(callback)
-
-    def tell(self, topic: Topic) -> None:
-        for callback in self._observers:
-            callback(topic)
 
     # --- what follows from what is known ------------------------------------------------------------------
 
     @property
     def where(self) -> str:
-        """The line at the bottom."""
         return f"“{self.used}” is used where no other is named" if self.used else ""
-
-    @property
-    def is_free(self) -> bool:
-        """Nothing that changes models is under way."""
-        return self.task is None
 
     def may_download(self, offer: Offer) -> bool:
         return offer.name in self.accepted and self.name_for(offer.name) == offer.name
@@ -159,27 +138,6 @@ class ModelsState:
         self.tell(Topic.STAGE)
 
     # --- what happens -------------------------------------------------------------------------------------
-
-    def began(self, message: str, asked: bool = True) -> None:
-        """`asked`: by the person, who has read what the problem was."""
-        self.problem = None if asked else self.problem
-        self.task = Task(message, self.clock())
-        self.tell(Topic.TASK)
-        self.tell(Topic.STAGE)
-
-    def progress(self, event: Json) -> None:
-        if self.task and event.get("event") == "progress":
-            self.task = replace(self.task, message=event["message"], fraction=event["fraction"])
-            self.tell(Topic.TASK)
-
-    def rested(self) -> None:
-        self.task = None
-        self.tell(Topic.TASK)
-        self.tell(Topic.STAGE)
-
-    def failed(self, problem: Problem) -> None:
-        self.problem = problem
-        self.tell(Topic.STAGE)
 
     def listed(self, answer: Json) -> None:
         """What is there now; the selection stays where it can."""

@@ -3,68 +3,54 @@
 
 from __future__ import annotations
 
-from PyQt5.QtCore import QSettings, QSize, Qt, QTimer, pyqtSignal
-from PyQt5.QtGui import QCloseEvent, QKeySequence, QResizeEvent
+from PyQt5.QtCore import QSettings, Qt
+from PyQt5.QtGui import QResizeEvent
 from PyQt5.QtWidgets import (
-    QApplication,
     QFileDialog,
     QHBoxLayout,
     QListWidget,
     QListWidgetItem,
     QScrollArea,
-    QShortcut,
     QVBoxLayout,
     QWidget,
 )
 
 from plugin.dialogs.bars import button
+from plugin.dialogs.chore_window import EDGE, ChoreWindow
+from plugin.dialogs.figures import size_of
 from plugin.dialogs.models_pages import FilesPage, ModelPage, OfferPage
 from plugin.dialogs.models_session import ModelsSession
 from plugin.dialogs.models_state import NEW, Model, ModelsState, Offer
+from plugin.dialogs.observable import Topic
 from plugin.dialogs.palette import Tones
-from plugin.dialogs.problem_card import ProblemCard
-from plugin.dialogs.state import Topic
-from plugin.dialogs.status_line import StatusLine
 
-SIZE = (1040, 720)
-PART_OF_SCREEN = 0.9
 LIST_LETTERS = 32
 LIST_PART = 0.36  # of the window, at most
-EDGE = 12
 FILES = "Checkpoints (*.pt *.pth *.pkl *.ckpt *.safetensors *.npy);;All files (*)"
 _THING = Qt.ItemDataRole.UserRole
 
 
-class ModelsWindow(QWidget):
-    """Shows a `ModelsState`, reports to a `ModelsSession`. `closed` when the person has gone."""
+class ModelsWindow(ChoreWindow):
+    """Shows a `ModelsState`, reports to a `ModelsSession`."""
 
-    closed = pyqtSignal()
+    title = "Models"
 
     def __init__(self, state: ModelsState, session: ModelsSession, tones: Tones, settings: QSettings) -> None:
-        super().__init__()
-        self.state, self.session, self.tones, self.settings = state, session, tones, settings
-        self.setObjectName("window")
-        self.setWindowTitle("Models")
+        super().__init__(state, session, tones, settings)
+        self.state, self.session = state, session
         self.list = QListWidget()
         self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.add = button("Add files…", "", "Make a model of checkpoints that you have; no code in them runs")
-        self.problem = ProblemCard()
         self.model_page = ModelPage(state, session)
         self.offer_page = OfferPage(state, session)
         self.files_page = FilesPage(state, session, self.choose_files)
         self.pages = (self.model_page, self.offer_page, self.files_page)
-        self.status = StatusLine(state)
-        self.leave = button("Close", "", "Downloads pause; they go on when you come back (Esc)")
+        self.leave.setToolTip("Downloads pause; they go on when you come back (Esc)")
         self._lay_out()
         self.list.currentItemChanged.connect(self._picked)
         self.add.clicked.connect(self.choose_files)
-        self.problem.mended.connect(lambda: self.session.refresh(asked=True))
-        self.status.stop.connect(self.session.stop)
-        self.leave.clicked.connect(self.go)
-        QShortcut(QKeySequence("Esc"), self).activated.connect(self.go)
         state.observe(self.told)
-        self._restore()
         self.told(Topic.STAGE)
 
     def _lay_out(self) -> None:
@@ -92,14 +78,11 @@ class ModelsWindow(QWidget):
         middle.setSpacing(EDGE)
         middle.addLayout(left)
         middle.addLayout(right, 1)
-        bottom = QHBoxLayout()
-        bottom.addWidget(self.status, 1)
-        bottom.addWidget(self.leave)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(EDGE, EDGE, EDGE, EDGE)
         outer.setSpacing(EDGE)
         outer.addLayout(middle, 1)
-        outer.addLayout(bottom)
+        outer.addLayout(self.bottom)
 
     # --- showing ------------------------------------------------------------------------------------------
 
@@ -144,7 +127,7 @@ class ModelsWindow(QWidget):
             self._add_item(model, model.name, _about(model, self.state.used))
         self._add_heading("To be downloaded")
         for offer in self.state.offers:
-            self._add_item(offer, offer.name, size_of(offer.size))
+            self._add_item(offer, offer.name, size_of(offer.size) if offer.size else "size not published")
         self.list.blockSignals(False)
 
     def _add_heading(self, text: str) -> None:
@@ -164,37 +147,14 @@ class ModelsWindow(QWidget):
             self.state.select(item.data(_THING))
 
     def choose_files(self) -> None:
-        files, _ = QFileDialog.getOpenFileNames(self, "Files that make one model", "", FILES)
+        files = QFileDialog.getOpenFileNames(self, "Files that make one model", "", FILES)[0]
         if files:
             self.state.add_files(files)
-
-    # --- coming and going ---------------------------------------------------------------------------------
-
-    def go(self) -> None:
-        self.close()
 
     def resizeEvent(self, a0: QResizeEvent | None) -> None:
         wanted = LIST_LETTERS * self.fontMetrics().averageCharWidth()
         self.list.setFixedWidth(min(wanted, round(self.width() * LIST_PART)))
         super().resizeEvent(a0)
-
-    def closeEvent(self, a0: QCloseEvent | None) -> None:
-        """The window goes at once; what is under way is hung up on."""
-        if not self.isMaximized():
-            self.settings.setValue("size", self.size())
-        QTimer.singleShot(0, self.closed)
-        super().closeEvent(a0)
-
-    def abandon(self) -> bool:
-        """Close; says whether all threads have ended."""
-        self.close()
-        return self.session.end()
-
-    def _restore(self) -> None:
-        screen = QApplication.primaryScreen()
-        room = screen.availableSize() * PART_OF_SCREEN if screen else QSize(*SIZE)
-        last = self.settings.value("size")
-        self.resize((last if isinstance(last, QSize) else QSize(*SIZE)).boundedTo(room))
 
 
 def _is_same(thing: Model | Offer | None, selected: Model | Offer | str | None) -> bool:
@@ -209,10 +169,3 @@ def _about(model: Model, used: str) -> str:
         return "damaged"
     size = "embedded" if model.embedded else size_of(model.size)
     return f"{model.resolution} px · {size}" + (" · in use" if model.name == used else "")
-
-
-def size_of(size: int) -> str:
-    """Bytes as people say them."""
-    if not size:
-        return "size not published"
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

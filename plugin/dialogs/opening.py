@@ -18,6 +18,7 @@ from PyQt5.QtWidgets import QApplication
 
 from engine.messages import DialogRequest
 from engine.paths import Home
+from plugin.dialogs.chore_window import ChoreWindow
 from plugin.dialogs.display import NO_DISPLAY, NO_DISPLAY_SENTENCE, NO_LIBRARIES_SENTENCE
 from plugin.dialogs.edit_state import EditState
 from plugin.dialogs.edit_window import EditWindow
@@ -29,6 +30,10 @@ from plugin.dialogs.models_state import ModelsState
 from plugin.dialogs.models_window import ModelsWindow
 from plugin.dialogs.palette import Tones, dress, tones_of
 from plugin.dialogs.session import Session
+from plugin.dialogs.settings_session import SettingsSession
+from plugin.dialogs.settings_state import SettingsState
+from plugin.dialogs.settings_window import SettingsWindow
+from plugin.dialogs.upkeep import Upkeep
 from plugin.dialogs.window import DialogWindow
 
 _said: deque[str] = deque(maxlen=10)
@@ -48,6 +53,12 @@ def open_models(connect: Callable[[], Engine], home: Home) -> int:
     return _shown(app, make_models_window(connect, home, tones))
 
 
+def open_settings(connect: Callable[[], Engine], home: Home) -> int:
+    """Show the settings' window until it is closed. Returns the process's exit code."""
+    app, tones = _application(os.environ)
+    return _shown(app, make_settings_window(Upkeep(home, connect), home, tones))
+
+
 def _application(environment: Mapping[str, str]) -> tuple[QApplication, Tones]:
     qInstallMessageHandler(_qt_says)
     QApplication.setAttribute(Qt.ApplicationAttribute.AA_EnableHighDpiScaling)
@@ -60,7 +71,7 @@ def _application(environment: Mapping[str, str]) -> tuple[QApplication, Tones]:
     return app, tones
 
 
-def _shown(app: QApplication, window: DialogWindow | ModelsWindow) -> int:
+def _shown(app: QApplication, window: DialogWindow | ChoreWindow) -> int:
     window.setWindowFlag(Qt.WindowType.WindowStaysOnTopHint)  # a click on GIMP would hide it
     window.closed.connect(app.quit)
     window.show()
@@ -95,6 +106,13 @@ def make_models_window(connect: Callable[[], Engine], home: Home, tones: Tones) 
     settings = QSettings(str(home.root / "dialog-models.ini"), QSettings.Format.IniFormat)
     state = ModelsState()
     return ModelsWindow(state, ModelsSession(state, connect), tones, settings)
+
+
+def make_settings_window(upkeep: Upkeep, home: Home, tones: Tones) -> SettingsWindow:
+    """The settings' window, not yet shown."""
+    settings = QSettings(str(home.root / "dialog-settings.ini"), QSettings.Format.IniFormat)
+    state = SettingsState()
+    return SettingsWindow(state, SettingsSession(state, upkeep), tones, settings)
 
 
 def _qt_says(kind: QtMsgType, context: QMessageLogContext, text: str | None) -> None:

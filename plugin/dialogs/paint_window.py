@@ -8,10 +8,11 @@ from PyQt5.QtWidgets import QHBoxLayout
 from plugin.dialogs.bars import add_shortcuts, button
 from plugin.dialogs.icons import icon
 from plugin.dialogs.mask_panel import MaskPanel
+from plugin.dialogs.observable import Topic
 from plugin.dialogs.palette import Tones
 from plugin.dialogs.picture_view import BrushTip
 from plugin.dialogs.session import Session
-from plugin.dialogs.state import Topic, View
+from plugin.dialogs.state import View
 from plugin.dialogs.window import DialogWindow
 from plugin.dialogs.work_state import WorkState
 
@@ -29,10 +30,13 @@ class PaintWindow(DialogWindow):
         self.redo = button("", "quiet", "Redo (Ctrl+Shift+Z)")
         self.history_row = QHBoxLayout()
         self.history_row.addStretch(1)
-        for made, name, does in ((self.undo, "undo", state.undo), (self.redo, "redo", state.redo)):
+        for made, name, said, does in (
+            (self.undo, "undo", "Undo", state.undo),
+            (self.redo, "redo", "Redo", state.redo),
+        ):
             made.setIcon(icon(name, tones))
             made.setIconSize(QSize(18, 18))
-            made.setAccessibleName(name.title())
+            made.setAccessibleName(said)
             made.clicked.connect(does)
             self.history_row.addWidget(made)
         self.picture.brush_pressed.connect(lambda x, y, shows: state.masks.press((x, y), shows))

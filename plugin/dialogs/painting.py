@@ -17,6 +17,7 @@ from engine.spool import picture_id
 
 SIDE = 1024
 MIDDLE = 0.5
+ROUNDING = 2  # of 255: what resizing and an image's precision may change in a mask
 WIDEST_FEATHER = 0.08  # of the rect's longer side
 LEAST_RADIUS, MOST_RADIUS = 0.005, 0.5  # likewise
 
@@ -43,6 +44,7 @@ class Painting:
     weight: [h,w] uint8, how far the strokes decide; `says`: [h,w] uint8, what they say, times their weight; 255 = 1.
     threshold: where the mask that was found becomes one half, in (0, 1); `MIDDLE` leaves it alone.
     feather: how far its edges are softened, a part of the rect's longer side.
+    came_as: the engine's id of the picture that it is, while nothing was changed; else empty.
     """
 
     found: np.ndarray
@@ -50,6 +52,7 @@ class Painting:
     says: np.ndarray
     threshold: float = MIDDLE
     feather: float = 0.0
+    came_as: str = ""
 
     @classmethod
     def of(cls, found: np.ndarray) -> Painting:
@@ -57,6 +60,15 @@ class Painting:
         small = _no_longer_than(found, SIDE)
         nothing = np.zeros(small.shape, np.uint8)
         return cls(small, nothing, nothing)
+
+    @classmethod
+    def brought(cls, found: np.ndarray, shows: np.ndarray, came_as: str) -> Painting:
+        """`shows`, as if somebody had painted it where it differs from what was found. Both [h,w] uint8 of any size."""
+        small = _no_longer_than(found, SIDE)
+        own = sized(shows, small.shape[1], small.shape[0])
+        differs = np.abs(own.astype(np.int16) - small) > ROUNDING
+        weight = np.where(differs, 255, 0).astype(np.uint8)
+        return cls(small, weight, np.where(differs, own, 0).astype(np.uint8), came_as=came_as)
 
     @cached_property
     def is_untouched(self) -> bool:
@@ -90,21 +102,23 @@ class Painting:
 
     @cached_property
     def picture(self) -> str:
-        """The id under which the engine gets it."""
+        """The id under which the engine gets it, or has it."""
+        if self.came_as:
+            return self.came_as
         height, width = self.shows.shape
         return picture_id(width, height, "Y u8", self.shows.tobytes())
 
     def adjust(self, threshold: float, feather: float) -> Painting:
         threshold, feather = min(0.95, max(0.05, threshold)), min(WIDEST_FEATHER, max(0.0, feather))
         same = (threshold, feather) == (self.threshold, self.feather)
-        return self if same else replace(self, threshold=threshold, feather=feather)
+        return self if same else replace(self, threshold=threshold, feather=feather, came_as="")
 
     def covered(self, coverage: np.ndarray, shows: bool) -> Painting:
         """With a stroke over it. coverage: [h,w] float32, 1 = the stroke alone decides."""
         rest = 1 - coverage
         says = _to_parts(self.says) * rest + (coverage if shows else 0)
         weight = 1 - (1 - _to_parts(self.weight)) * rest
-        return replace(self, weight=_to_bytes(weight), says=_to_bytes(says))
+        return replace(self, weight=_to_bytes(weight), says=_to_bytes(says), came_as="")
 
 
 class Stroke:

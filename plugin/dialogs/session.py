@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import BaseModel
 from PyQt5.QtCore import QObject, pyqtSignal
 
@@ -21,8 +22,9 @@ from engine.messages import (
     InvertResult,
 )
 from plugin.dialogs.edit_state import EditState
+from plugin.dialogs.figures import device_name
 from plugin.dialogs.lane import Engine, Errand, Lane
-from plugin.dialogs.layers import FaceLayers, Fetcher, send_masks, to_rgba
+from plugin.dialogs.layers import FaceLayers, Fetcher, fetched, send_masks
 from plugin.dialogs.painting import Painting
 from plugin.dialogs.pyramid import Pyramid
 from plugin.dialogs.state import ALL_FACES, DialogState, Problem, Stage
@@ -125,12 +127,12 @@ class Session(QObject):
 
     def accept(self) -> None:
         """Hand the edit to the engine; `answered` follows."""
-        accepted = self.state.accepted()
+        answer = DialogAnswer(accepted=self.state.accepted(), result=self.state.result)
         masks = self._masks()
 
         def work(engine: Engine, _: Callable[[Json], None]) -> None:
             send_masks(engine, masks)
-            engine.answer(self._job, _json(DialogAnswer(accepted=accepted)))
+            engine.answer(self._job, _json(answer))
 
         self.answering = True
         self.state.progress("Handing over to GIMP")
@@ -161,15 +163,19 @@ class Session(QObject):
     # --- the stages ---------------------------------------------------------------------------------------
 
     def _open(self) -> None:
-        identity = self.state.request.picture
+        request = self.state.request
 
-        def work(engine: Engine, _: Callable[[Json], None]) -> Pyramid:
-            facts, pixels = engine.fetch_picture(identity)
-            return Pyramid.of(to_rgba(facts["format"], facts["width"], facts["height"], pixels))
+        def work(engine: Engine, _: Callable[[Json], None]) -> tuple[Pyramid, np.ndarray | None]:
+            pyramid = Pyramid.of(fetched(engine, request.picture))
+            mask = fetched(engine, request.layer_mask) if request.layer_mask else None
+            return pyramid, None if mask is None else mask[..., 0]
 
         self._run("Opening the photograph", work, self._opened)
 
-    def _opened(self, pyramid: Pyramid, _: float) -> None:
+    def _opened(self, opened: tuple[Pyramid, np.ndarray | None], _: float) -> None:
+        pyramid, mask = opened
+        if isinstance(self.state, EditState):
+            self.state.layer_mask = mask
         self.photograph.emit(pyramid)
         self.state.photograph_opened()
         self.proceed()
@@ -273,12 +279,6 @@ class Session(QObject):
     def _progress(self, event: Json) -> None:
         if event.get("event") == "progress":
             self.state.progress(event["message"], event.get("fraction"), event.get("seconds_left"))
-
-
-def device_name(device: str | None) -> str:
-    """The device as people call it: cpu → CPU, cuda:0 → GPU."""
-    kind = (device or "").split(":")[0]
-    return {"cpu": "CPU", "cuda": "GPU", "mps": "GPU"}.get(kind, kind)
 
 
 def _part_of(event: Callable[[Json], None], done: int, count: int) -> Callable[[Json], None]:

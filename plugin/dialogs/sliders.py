@@ -18,9 +18,9 @@ from PyQt5.QtWidgets import (
 from plugin.dialogs.bars import button
 from plugin.dialogs.edit_state import EditState, SliderGroup
 from plugin.dialogs.icons import icon
+from plugin.dialogs.observable import Topic
 from plugin.dialogs.palette import Tones
 from plugin.dialogs.slider import KEYS_SETTLE_MILLISECONDS, SliderRow
-from plugin.dialogs.state import Topic
 
 
 class SliderPanel(QWidget):

@@ -17,9 +17,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from engine.messages import DialogRequest, EditRequest, FaceFound, InvertRequest
+from engine.messages import DialogRequest, EditRequest, FaceFound, InvertRequest, Placement
 from plugin.dialogs.faces import Face, face_of
 from plugin.dialogs.layers import FaceLayers
+from plugin.dialogs.observable import Observable, Topic
 
 ALL_FACES = 0
 
@@ -38,20 +39,6 @@ class View(Enum):
     ORIGINAL = auto()
     MASK = auto()
     GENERATED = auto()
-
-
-class Topic(Enum):
-    STAGE = auto()
-    FACES = auto()
-    LAYERS = auto()
-    TASK = auto()
-    VIEW = auto()
-    DIRECTIONS = auto()
-    EDITS = auto()
-    SLIDERS = auto()
-    PRESET = auto()
-    MODELS = auto()
-    MASK = auto()
 
 
 @dataclass(frozen=True)
@@ -80,13 +67,14 @@ class Task:
     seconds_left: float | None = None
 
 
-class DialogState(ABC):
+class DialogState(Observable, ABC):
     """What Invert and Edit have in common."""
 
     procedure = "Face"
     result_name = "Result"
 
     def __init__(self, request: DialogRequest, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
         self.request = request
         self.clock = clock
         self.stage = Stage.OPENING
@@ -106,16 +94,8 @@ class DialogState(ABC):
         self.is_described = False
         self.model_problem: Problem | None = None
         self.last_seconds: float | None = None
-        self._observers: list[Callable[[Topic], None]] = []
-
-    # --- who wants to know --------------------------------------------------------------------------------
-
-    def observe(self, callback: Callable[[Topic], None]) -> None:
-        self._observers.append(callback)
-
-    def tell(self, topic: Topic) -> None:
-        for callback in self._observers:
-            callback(topic)
+        self.results: tuple[Placement, ...] = () if request.inversions else tuple(request.results)
+        self.result: Placement = self.results[0] if self.results else "layer"
 
     # --- what follows from what is known ------------------------------------------------------------------
 
@@ -170,6 +150,7 @@ class DialogState(ABC):
         return InvertRequest(
             picture=self.request.picture,
             face=face,
+            faces=self.request.faces,
             refine_steps=self.request.refine_steps,
             model=self.request.model,
         )
@@ -188,7 +169,8 @@ class DialogState(ABC):
         self._enter(Stage.LOOKING)
 
     def faces_found(self, found: Sequence[FaceFound]) -> None:
-        self.faces = tuple(face_of(f) for f in found)
+        offered = self.request.faces
+        self.faces = tuple(face_of(f) for f in found if not offered or f.number in offered)
         if not self.faces:
             self.failed(NO_FACE)
             return
@@ -279,6 +261,13 @@ class DialogState(ABC):
         """Left of here, the original."""
         self.split = min(1.0, max(0.0, part))
         self.tell(Topic.VIEW)
+
+    def choose_result(self, result: object) -> None:
+        """One of `results`, or nothing happens. A layer that is taken up again stays the layer that it is."""
+        for known in self.results:
+            if known == result:
+                self.result = known
+        self.tell(Topic.RESULT)
 
     def toggle_overlay(self) -> None:
         self.overlay = not self.overlay

@@ -6,8 +6,9 @@ from PyQt5.QtCore import QSize, QTimer, pyqtSignal
 from PyQt5.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QWidget
 
 from plugin.dialogs.bars import button
-from plugin.dialogs.models_state import ModelsState
-from plugin.dialogs.state import DialogState, Stage, Task, Topic
+from plugin.dialogs.chores import ChoreState
+from plugin.dialogs.observable import Topic
+from plugin.dialogs.state import DialogState, Stage, Task
 
 SAY_AFTER = 0.3  # seconds: what is quicker needs no words
 STOP_AFTER = 1.0  # and no button
@@ -19,7 +20,7 @@ class StatusLine(QWidget):
 
     stop = pyqtSignal()
 
-    def __init__(self, state: DialogState | ModelsState) -> None:
+    def __init__(self, state: DialogState | ChoreState) -> None:
         super().__init__()
         self._state = state
         row = QHBoxLayout(self)
@@ -45,7 +46,8 @@ class StatusLine(QWidget):
         self.refresh()
 
     def sizeHint(self) -> QSize:  # noqa: N802 (Qt's name)
-        return QSize(320, max(self.halt.sizeHint().height(), self.text.sizeHint().height()))
+        """No wider than it must be: it takes what the others leave."""
+        return QSize(1, max(self.halt.sizeHint().height(), self.text.sizeHint().height()))
 
     def refresh(self) -> None:
         task = self._state.task

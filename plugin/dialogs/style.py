@@ -72,8 +72,16 @@ QListWidget { background: $field; border: 1px solid $line; border-radius: 6px; o
 QListWidget::item { border: none; padding: 6px 8px; }
 QListWidget::item:selected { background: $accent; color: $on_accent; }
 QListWidget::item:disabled { color: $dim; }
+QSpinBox, QPlainTextEdit { background: $field; border: 1px solid $line; border-radius: 5px;
+    padding: 4px 8px; selection-background-color: $accent; selection-color: $on_accent; }
+QSpinBox:focus, QPlainTextEdit:focus { border-color: $accent; }
+QSpinBox:disabled { background: $window; color: $faint; }
 QCheckBox { spacing: 8px; }
 QCheckBox:focus { color: $accent; }
+QCheckBox::indicator { width: 14px; height: 14px; border: 1px solid $dim; border-radius: 3px; background: $field; }
+QCheckBox::indicator:checked { background: $accent; border-color: $accent; }
+QCheckBox::indicator:disabled { border-color: $faint; }
+QCheckBox::indicator:checked:disabled { background: $faint; }
 
 QProgressBar { background: $line; border: none; border-radius: 2px; max-height: 4px; min-height: 4px; }
 QProgressBar::chunk { background: $accent; border-radius: 2px; }

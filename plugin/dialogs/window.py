@@ -15,13 +15,15 @@ from PyQt5.QtWidgets import (
 
 from plugin.dialogs.bars import Choices, FaceChips, ZoomBar, add_shortcuts, button, small_print, view_choices
 from plugin.dialogs.faces import with_hair
+from plugin.dialogs.observable import Topic
 from plugin.dialogs.palette import Tones
 from plugin.dialogs.peek_key import PeekKey
 from plugin.dialogs.picture_view import PictureView
 from plugin.dialogs.problem_card import ProblemCard
+from plugin.dialogs.result_menu import ResultMenu
 from plugin.dialogs.session import GOODBYE_SECONDS, Session
 from plugin.dialogs.split_handle import HALF
-from plugin.dialogs.state import DialogState, Stage, Topic, View
+from plugin.dialogs.state import DialogState, Stage, View
 from plugin.dialogs.status_line import StatusLine
 
 PANEL_LETTERS = 48  # width of the panel in average letters
@@ -29,6 +31,7 @@ PANEL_PART = 0.42  # of the window, at most
 PANEL_LEAST = 250
 SIZE = (1240, 800)
 PART_OF_SCREEN = 0.9  # and no more than this
+ROOMY = 1000  # from this width on nothing is abbreviated
 EDGE = 12
 
 
@@ -53,6 +56,7 @@ class DialogWindow(QWidget):
         self.status = StatusLine(state)
         self.problem = ProblemCard()
         self.notice = small_print()
+        self.result = ResultMenu(state, settings)
         self.cancel = button("Cancel", "", "Close without a change (Esc)")
         self.apply = button("Apply", "primary", "Make the layer in GIMP (Ctrl+Enter)")
         self.panel = QWidget()
@@ -113,7 +117,7 @@ class DialogWindow(QWidget):
         self.bottom = QHBoxLayout()
         self.bottom.setSpacing(8)
         self.bottom.addWidget(self.status, 1)
-        self.bottom.addSpacing(EDGE)
+        self.bottom.addWidget(self.result)
         self.bottom.addWidget(self.cancel)
         self.bottom.addWidget(self.apply)
         return self.bottom
@@ -263,6 +267,7 @@ class DialogWindow(QWidget):
         """The picture keeps the larger part of a small window."""
         wanted = PANEL_LETTERS * self.fontMetrics().averageCharWidth()
         self.panel.setFixedWidth(min(wanted, max(PANEL_LEAST, round(self.width() * PANEL_PART))))
+        self.result.be_brief(self.width() < ROOMY)
         super().resizeEvent(a0)
 
     def closeEvent(self, a0: QCloseEvent | None) -> None:

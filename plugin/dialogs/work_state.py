@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from engine.messages import DialogRequest
 from plugin.dialogs.layers import FaceLayers
 from plugin.dialogs.masks import Masks
-from plugin.dialogs.state import DialogState, Topic
+from plugin.dialogs.observable import Topic
+from plugin.dialogs.state import DialogState
 from plugin.dialogs.works import Works
 
 

@@ -46,9 +46,9 @@ class Works:
     def paintings(self) -> list[Painting]:
         return [work.painting for work in self._by_face.values() if work.painting]
 
-    def begin(self, edits: Mapping[int, Edits]) -> None:
+    def begin(self, works: ByFace) -> None:
         """What faces come with; there is no way back behind it."""
-        self._by_face = {number: FaceWork(own) for number, own in edits.items()}
+        self._by_face = works
         self._history = _history()
 
     def edit(self, numbers: Iterable[int], change: Callable[[Edits], Edits], move: str | None = None) -> None:

@@ -6,7 +6,8 @@
     shape, pixels = client.fetch_picture(result["faces"][0]["layer"]["id"])
 
 Every call opens a connection of its own, so a client may be shared between threads. Before a token or a pixel
-is sent, the connection file must be ours alone and the process that answers must run as the same user.
+is sent, the connection file must be ours alone, and the process that answers must run as the same user or, over
+TCP, prove that it knows the token.
 
 The protocol is described in engine/service/README.md. Requests and results are plain dicts, shaped as in
 engine/messages.py.
@@ -40,8 +41,8 @@ class JobCancelled(Exception):
 class Client:
     """A way to one running engine. Make it with `connect`."""
 
-    def __init__(self, socket_path: str, token: str) -> None:
-        self._socket_path = socket_path
+    def __init__(self, address: str, token: str) -> None:
+        self._address = address
         self._token = token
         self._streams: set[Connection] = set()
         self._lock = threading.Lock()
@@ -55,7 +56,7 @@ class Client:
         """
         facts = read_connection_file(Path(home_root) / "run" / "engine.json")
         check_protocol(facts)
-        client = cls(facts["address"].removeprefix("unix:"), facts["token"])
+        client = cls(facts["address"], facts["token"])
         if client.status(timeout=GREETING_SECONDS).get("boot_id") != facts.get("boot_id"):
             raise EngineProblem("engine_unavailable", "Another engine answers than the connection file names.")
         return client
@@ -129,9 +130,12 @@ class Client:
         """Have models listed, imported, downloaded, changed: `engine/service/models.py`. As `run`."""
         return self._run("/v1/models", request, on_event)
 
-    def models_dialog(self, environment: dict[str, str], on_event: Callable[[Json], None]) -> None:
-        """Open the models' window on the desktop that `environment` describes, until it is closed. As `run`."""
-        self._run("/v1/models/dialog", {"environment": environment}, on_event)
+    def models_dialog(
+        self, environment: dict[str, str], on_event: Callable[[Json], None], window: str = "models"
+    ) -> None:
+        """Open the models' window, or “settings”, on the desktop that `environment` describes, until it is closed.
+        As `run`."""
+        self._run("/v1/models/dialog", {"environment": environment, "window": window}, on_event)
 
     def run(self, request: Json, on_event: Callable[[Json], None]) -> Json:
         """Run a job and return its result; `on_event` gets every event as it comes, in the calling thread.
@@ -163,7 +167,7 @@ class Client:
 
     def _events(self, path: str, request: Json) -> Generator[Json, None, None]:
         """The events of a job, to its end. Closing the generator hangs up."""
-        connection = Connection(self._socket_path, CALL_SECONDS)
+        connection = Connection(self._address, self._token, CALL_SECONDS)
         with self._lock:
             self._streams.add(connection)
         try:
@@ -201,7 +205,7 @@ class Client:
         headers: dict[str, str] | None = None,
         timeout: float = CALL_SECONDS,
     ) -> tuple[bytes, http.client.HTTPMessage]:
-        connection = Connection(self._socket_path, timeout)
+        connection = Connection(self._address, self._token, timeout)
         try:
             with self._request(connection, method, path, body, headers or {}) as response:
                 data = response.read()

@@ -1,17 +1,17 @@
-"""The `gimpfu` way of declaring a procedure, on GIMP 3.
+"""The `gimpfu` way of declaring a procedure, on GIMP 3. It needs nothing of Likeness but `gimpfu_values.py` beside it.
 
-    from .gimpfu_compat import PF_DRAWABLE, PF_FLOAT, PF_IMAGE, PF_LAYERS, main, register
+    from likeness.gimpfu_compat import *
 
     def soften(image, layer, amount):
         ...
         return [new_layer]
 
     register(
-        "plug-in-soften", "Soften a layer", "Longer help", "Author", "Holder", "2026", "_Soften…", "RGB*",
+        "python_fu_soften", "Soften a layer", "Longer help", "Author", "Holder", "2026", "_Soften…", "RGB*",
         [
             (PF_IMAGE, "image", "The image", None),
             (PF_DRAWABLE, "drawable", "The layer to soften", None),
-            (PF_FLOAT, "amount", "_Amount", 0.5, (0.0, 1.0)),
+            (PF_SPINNER, "amount", "_Amount", 0.5, (0.0, 1.0, 0.1)),
         ],
         [(PF_LAYERS, "layers", "The new layers")],
         soften,
@@ -19,30 +19,42 @@
     )
     main()
 
-Parameters are (type, name, text, default) and for numbers a fifth entry (minimum, maximum); a result is (type,
-name, text). As in `gimpfu`, a procedure begins with PF_IMAGE and PF_DRAWABLE or PF_DRAWABLES; without, it needs no image.
+Parameters are (type, name, text, default, extra), a result is (type, name, text). As in `gimpfu`, a procedure begins
+with PF_IMAGE and PF_DRAWABLE, or has neither: then it needs no image. What the types become:
 
-    PF_INT, PF_INT8, PF_INT16, PF_INT32    an integer argument
-    PF_FLOAT, PF_SPINNER, PF_SLIDER        a double argument
-    PF_STRING                              a string argument
-    PF_BOOL, PF_TOGGLE                     a boolean argument
-    PF_IMAGE                               the procedure's image: `Gimp.Image`
-    PF_DRAWABLE                            the one selected drawable; more than one is an error
-    PF_DRAWABLES                           the selected drawables: a list
-    PF_LAYER, PF_LAYERS                    results only: one layer, and an array of layers
+    type                                in GIMP 3               the function gets; extra
+    PF_IMAGE                            the procedure's image   Gimp.Image
+    PF_DRAWABLE                         its one drawable        Gimp.Drawable; more than one selected is an error
+    PF_DRAWABLES (new)                  its drawables           a list of them
+    PF_INT, PF_INT8, PF_INT16, PF_INT32 an integer              int; (minimum, maximum), or none
+    PF_FLOAT, PF_SLIDER, PF_SPINNER,
+    PF_ADJUSTMENT                       a double                float; (minimum, maximum), a third entry is not used
+    PF_STRING, PF_TEXT, PF_VALUE        a string                str
+    PF_BOOL, PF_TOGGLE                  a boolean               bool
+    PF_COLOR, PF_COLOUR                 a colour                Gegl.Color; the default is (red, green, blue) of 0 to
+                                                                255, or a name (GIMP 3.0 tells callers black)
+    PF_RADIO                            a choice, its nicks the the value that was chosen; ((label, value), …)
+                                        values as strings
+    PF_OPTION                           a choice, its nicks the the index of what was chosen; (label, …)
+                                        labels
+    PF_FILE, PF_FILENAME                a file, there or not    its path, or ""; the default is not used
+    PF_DIRNAME                          a folder that is there  its path, or ""; the default is not used
+    PF_LAYER, PF_LAYERS (new)           results only: one layer, an array of layers; besides them PF_INT, PF_FLOAT,
+                                        PF_STRING and PF_BOOL can be results
 
-Of `gimpfu` also stays: the function gets plain values; interactively a dialog asks for them (GIMP's own, made
-when it is needed), with “repeat” the last values are taken, from a script nothing is asked. New are:
+Of `gimpfu` also stays: the function gets plain values; interactively a dialog asks for them (GIMP's own, made when it
+is needed), with “repeat” the last values are taken, from a script nothing is asked. The menu stands in `menu` or,
+before the last slash, in the label; with neither the procedure is for scripts. Underscores in names become dashes. New:
 
 - `interactive=` is a function that is called instead, with the same values and without GIMP's dialog, when a
   person chose the menu entry. It returns (results, values to remember for “repeat”, by name).
 - `Refusal(sentence)` raised by a function reaches the person or the calling script as that sentence;
   `Cancelled` ends the procedure with the status CANCEL. Any other exception is a defect: it is reported by
   name, and its traceback goes to the console.
-- Names are written with dashes, as GIMP 3 wants them.
 
-Not covered: colours, fonts, files, palettes, choices and the other resources, load and save procedures,
-`gimp.pdb`, and `gimpfu`'s own undo handling.
+Not covered: PF_LAYER, PF_CHANNEL and PF_VECTORS as parameters, PF_REGION, fonts, brushes, patterns, gradients and
+palettes, load and save procedures, `on_query=` and `on_run=`, `gimp` and `pdb` (a function calls GIMP 3's own
+interface), and `gimpfu`'s own undo handling.
 """
 
 from __future__ import annotations
@@ -56,20 +68,23 @@ from typing import Any
 import gi
 
 gi.require_version("Gimp", "3.0")
-from gi.repository import Gimp, GLib, GObject  # noqa: E402
+from gi.repository import Gimp, GLib  # noqa: E402
 
-PF_INT = PF_INT8 = PF_INT16 = PF_INT32 = "int"
-PF_FLOAT = PF_SPINNER = PF_SLIDER = "float"
-PF_STRING = "string"
-PF_BOOL = PF_TOGGLE = "bool"
-PF_IMAGE = "image"
-PF_DRAWABLE = "drawable"
-PF_DRAWABLES = "drawables"
-PF_LAYER = "layer"
-PF_LAYERS = "layers"
+from . import gimpfu_values  # noqa: E402
+from .gimpfu_values import *  # noqa: E402, F403
+from .gimpfu_values import (  # noqa: E402
+    PF_DRAWABLE,
+    PF_DRAWABLES,
+    PF_IMAGE,
+    add_argument,
+    add_result,
+    boxed,
+    check_parameter,
+    check_result,
+    value_of,
+)
 
-INT_RANGE = (-(2**31), 2**31 - 1)
-FLOAT_RANGE = (-1e9, 1e9)
+__all__ = [*gimpfu_values.__all__, "Cancelled", "Refusal", "main", "register"]
 
 
 class Refusal(Exception):
@@ -124,23 +139,31 @@ def register(
     params: list[tuple],
     results: list[tuple],
     function: Callable[..., Any],
-    menu: str,
+    menu: str = "",
     interactive: Callable[..., Any] | None = None,
 ) -> None:
     """Declare a procedure (see the module's text). Raises `ValueError` on a declaration that cannot be kept."""
+    if label.startswith("<"):
+        menu, _, label = label.rpartition("/")
+    params, results = ([_dashed(entry) for entry in entries] for entries in (params, results))
     kinds = [param[0] for param in params]
     if kinds[:1] == [PF_IMAGE] and kinds[1:2] not in ([PF_DRAWABLE], [PF_DRAWABLES]):
         raise ValueError(f"{name}: after PF_IMAGE comes PF_DRAWABLE or PF_DRAWABLES")
-    for kind in kinds[2:] if kinds[:1] == [PF_IMAGE] else kinds:
-        if kind not in (PF_INT, PF_FLOAT, PF_STRING, PF_BOOL):
-            raise ValueError(f"{name}: {kind!r} is not covered as a parameter")
-    for result in results:
-        if result[0] not in (PF_INT, PF_FLOAT, PF_STRING, PF_BOOL, PF_LAYER, PF_LAYERS):
-            raise ValueError(f"{name}: {result[0]!r} is not covered as a result")
-    _declared[name] = Declaration(
+    name = name.replace("_", "-")
+    declared = Declaration(
         *(name, blurb, help, author, copyright, date, label, imagetypes, params, results),
         *(function, menu, interactive),
     )
+    for param in declared.arguments:
+        check_parameter(param)
+    for result in results:
+        check_result(result)
+    _declared[name] = declared
+
+
+def _dashed(entry):
+    kind, name, *more = entry
+    return (kind, name.replace("_", "-"), *more)
 
 
 def main() -> None:
@@ -162,47 +185,19 @@ class _DeclaredPlugIn(Gimp.PlugIn):
         procedure.set_sensitivity_mask(_sensitivity(declared))
         procedure.set_documentation(declared.blurb, declared.help, name)
         procedure.set_attribution(declared.author, declared.copyright, declared.date)
-        procedure.set_menu_label(declared.label)
-        procedure.add_menu_path(declared.menu)
+        if declared.menu:
+            procedure.set_menu_label(declared.label)
+            procedure.add_menu_path(declared.menu)
         for param in declared.arguments:
-            _add_argument(procedure, *param)
+            add_argument(procedure, param)
         for result in declared.results:
-            _add_result(procedure, *result)
+            add_result(procedure, *result)
         return procedure
 
 
 def _sensitivity(declared):
     mask = Gimp.ProcedureSensitivityMask
     return {"": mask.ALWAYS, PF_DRAWABLE: mask.DRAWABLE}.get(declared.drawables, mask.DRAWABLE | mask.DRAWABLES)
-
-
-def _add_argument(procedure, kind, name, text, default, limits=None):
-    both = GObject.ParamFlags.READWRITE
-    plain = text.replace("_", "")
-    if kind == PF_INT:
-        procedure.add_int_argument(name, text, plain, *(limits or INT_RANGE), default, both)
-    elif kind == PF_FLOAT:
-        procedure.add_double_argument(name, text, plain, *(limits or FLOAT_RANGE), default, both)
-    elif kind == PF_STRING:
-        procedure.add_string_argument(name, text, plain, default, both)
-    else:
-        procedure.add_boolean_argument(name, text, plain, default, both)
-
-
-def _add_result(procedure, kind, name, text):
-    both = GObject.ParamFlags.READWRITE
-    if kind == PF_INT:
-        procedure.add_int_return_value(name, text, text, *INT_RANGE, 0, both)
-    elif kind == PF_FLOAT:
-        procedure.add_double_return_value(name, text, text, *FLOAT_RANGE, 0.0, both)
-    elif kind == PF_STRING:
-        procedure.add_string_return_value(name, text, text, "", both)
-    elif kind == PF_BOOL:
-        procedure.add_boolean_return_value(name, text, text, False, both)
-    elif kind == PF_LAYER:
-        procedure.add_layer_return_value(name, text, text, False, both)
-    else:
-        procedure.add_core_object_array_return_value(name, text, text, Gimp.Layer.__gtype__, both)
 
 
 def _run(procedure, run_mode, image, drawables, config, declared):
@@ -242,10 +237,10 @@ def _call(procedure, run_mode, image, drawables, config, declared):
             raise Refusal(f"Select one layer; {len(drawables)} are selected.")
         drawables = drawables[0]
     interactive = run_mode == Gimp.RunMode.INTERACTIVE
-    if interactive and declared.interactive is None and declared.arguments:
+    if interactive and declared.interactive is None and declared.arguments and declared.menu:
         _ask(procedure, config, declared)
     values = [image, drawables] if declared.drawables else []
-    values += [config.get_property(param[1]) for param in declared.arguments]
+    values += [value_of(config, param) for param in declared.arguments]
     if not interactive or declared.interactive is None:
         return declared.function(*values)
     results, remembered = declared.interactive(*values)
@@ -271,31 +266,6 @@ def _returned(procedure, declared, results):
     if len(declared.results) == 1:
         results = (results,)
     for index, (declaration, result) in enumerate(zip(declared.results, results or (), strict=True), start=1):
-        kind = declaration[0]
         values.remove(index)
-        values.insert(index, _boxed(procedure, result) if kind == PF_LAYERS else _boxes[kind](result))
+        values.insert(index, boxed(procedure, declaration[0], result))
     return values
-
-
-_boxes = {
-    PF_INT: lambda value: GObject.Value(GObject.TYPE_INT, value),
-    PF_FLOAT: lambda value: GObject.Value(GObject.TYPE_DOUBLE, value),
-    PF_STRING: lambda value: GObject.Value(GObject.TYPE_STRING, value),
-    PF_BOOL: lambda value: GObject.Value(GObject.TYPE_BOOLEAN, value),
-    PF_LAYER: lambda value: GObject.Value(Gimp.Layer.__gtype__, value),
-}
-
-
-def _boxed(procedure, layers):
-    """An array of layers as a GValue.
-
-    GIMP 3's bindings can put an array of objects into a configuration but not into a GValue; a configuration of
-    the procedure itself, which has the drawables, therefore carries it. `GObject.Object.get_property` is
-    overridden by PyGObject with a version that unpacks; the one below it fills the GValue that it is given.
-    """
-    carrier = procedure.create_config()
-    carrier.set_core_object_array("drawables", layers)
-    value = GObject.Value(GObject.type_from_name("GimpCoreObjectArray"))
-    introspected = GObject.Object.__mro__[1]
-    introspected.get_property(carrier, "drawables", value)
-    return value

@@ -1,4 +1,7 @@
-"""Find the engine, or start it: under a lock, so that twenty clients at once start one. Stdlib only."""
+"""Find the engine, or start it: under a lock, so that twenty clients at once start one; and other commands of it.
+
+Standard library only.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import IO
 
 from .client import Client, EngineProblem
 
@@ -37,8 +41,9 @@ def read_location(folder: Path) -> tuple[Path, list[str]]:
 
         {"home": "/home/me/.likeness", "command": ["/opt/likeness/.venv/bin/python", "-m", "engine", "serve"]}
 
-    The command is started from the home; where our packages are not installed in its Python, it names the folder
-    `/opt/likeness/engine` in place of `-m engine`. `LIKENESS_HOME` in the environment overrides the home.
+    The command ends in `serve` and is started from the home; where our packages are not installed in its Python, it
+    names the folder `/opt/likeness/engine` in place of `-m engine`. `LIKENESS_HOME` in the environment overrides the
+    home.
     Raises `EngineProblem` (`engine_unavailable`).
     """
     path = folder / "location.json"
@@ -72,6 +77,42 @@ def ensure_engine(
     client = _running(home_root)
     if client:
         return client
+    _make_folders(home_root)
+    with _start_lock(home_root / "run" / "start.lock", deadline, on_wait):
+        return _running(home_root) or _start(home_root, command, deadline, on_wait)
+
+
+def start_command(
+    home_root: Path, command: list[str], arguments: list[str], stdout: IO[str]
+) -> subprocess.Popen[str]:
+    """Start another of the engine's commands than `serve`, such as `batch`; its stdin and stderr are pipes.
+
+    Raises `EngineProblem` (`engine_unavailable`).
+    """
+    _make_folders(home_root)
+    try:
+        return subprocess.Popen(
+            [*command[:-1], *arguments],
+            stdin=subprocess.PIPE,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            env=_environment(home_root),
+            cwd=home_root,
+            start_new_session=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+    except OSError as error:
+        raise _not_started(error) from error
+
+
+def _not_started(error: OSError) -> EngineProblem:
+    return EngineProblem(
+        "engine_unavailable", f"The engine could not be started: {error}.", "Install Likeness again."
+    )
+
+
+def _make_folders(home_root: Path) -> None:
     try:
         for folder in (home_root, home_root / "run", home_root / "logs"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -81,8 +122,6 @@ def ensure_engine(
             f"The engine's folder cannot be made: {error}.",
             "Set LIKENESS_HOME to a folder that you can write.",
         ) from error
-    with _start_lock(home_root / "run" / "start.lock", deadline, on_wait):
-        return _running(home_root) or _start(home_root, command, deadline, on_wait)
 
 
 def _running(home_root: Path) -> Client | None:
@@ -110,9 +149,7 @@ def _start(home_root: Path, command: list[str], deadline: float, on_wait: Callab
                 start_new_session=True,
             )
         except OSError as error:
-            raise EngineProblem(
-                "engine_unavailable", f"The engine could not be started: {error}.", "Install Likeness again."
-            ) from error
+            raise _not_started(error) from error
     threading.Thread(target=process.wait, name="engine's end", daemon=True).start()
     ended = False
     while time.monotonic() < deadline:

@@ -25,10 +25,12 @@ def load_package(folder: Path) -> None:
 
 if __name__ == "__main__":
     load_package(FOLDER)
-    from likeness import forgetting, gimpfu_compat, models, procedures, restoring
+    from likeness import batch, forgetting, gimpfu_compat, models, procedures, restoring, settings
 
     procedures.declare()
     restoring.declare()
     models.declare()
+    settings.declare()
     forgetting.declare()
+    batch.declare()
     gimpfu_compat.main()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from .asking import FOLDER, ask, desktop
 from .gimpfu_compat import Refusal, register
 from .job import ModelsWork
-from .procedures import ABOUT, FOLDER, MENU, ask, desktop
+from .procedures import ABOUT, MENU
 
 HELP = (
     "A window of the Likeness engine opens: which models are installed, what they are and on what terms; files that "

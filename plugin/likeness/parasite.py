@@ -26,6 +26,7 @@ FORMAT = 1
 MAX_BYTES = 4 * 2**20  # what GIMP keeps of one parasite without complaint
 MAX_STRENGTH = 10.0
 MARK = r"[0-9a-f]{32}"
+ALL_FACES = 0
 
 Rect = tuple[int, int, int, int]
 
@@ -105,12 +106,19 @@ def read(data: bytes) -> Note:
     )
 
 
-def parse_edits(text: str) -> dict[str, float]:
-    """The argument `edits` of plug-in-likeness-edit: a JSON object of strengths. Raises `NoteDamaged`."""
+def parse_edits(text: str) -> dict[int, dict[str, float]]:
+    """The argument `edits` of plug-in-likeness-edit: a JSON object of strengths, which are those of `ALL_FACES`, or of
+    such objects under the numbers of faces. Raises `NoteDamaged`."""
     try:
-        return _edits(json.loads(text or "{}"))
+        content = json.loads(text or "{}")
     except (ValueError, RecursionError):
         raise NoteDamaged("it is no JSON") from None
+    if not isinstance(content, dict) or not any(isinstance(value, dict) for value in content.values()):
+        return {ALL_FACES: _edits(content)}
+    for number in content:
+        if not re.fullmatch("[1-9][0-9]{0,2}", number):
+            raise NoteDamaged(f"“{number[:60]}” is no number of a face")
+    return {int(number): _edits(edits) for number, edits in content.items()}
 
 
 def layer_name(edits: dict[str, float], face: int) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from gi.repository import Gegl, Gimp
+from gi.repository import Gimp
 
-from . import canvas
+from . import canvas, laying
+from .asking import FOLDER, ask, offer_conversion, refuse_indexed
 from .gimpfu_compat import PF_LAYERS, Refusal, register
 from .job import Filling, Picture, RestoreWork
-from .procedures import ABOUT, ENGINES_OWN, FOLDER, MENU, METHOD, PLACE, ask, offer_conversion, refuse_indexed
+from .procedures import ABOUT, ENGINES_OWN, MENU, METHOD, PLACE
 
 HELP = (
     "A layer is laid above the selected one that fills the selection (a scratch, a stain, a hole, a blown "
@@ -36,7 +37,7 @@ def restore_for_a_person(image, layer, refine_steps, model):
 
 
 def _restored(image, layer, refine_steps, model) -> tuple[Gimp.Layer, Filling]:
-    source, region = canvas.read(image, layer), read_region(image, layer)
+    source, region = canvas.read(image, layer), _region(image, layer)
     request = {
         "kind": "restore",
         "refine_steps": None if refine_steps == ENGINES_OWN else refine_steps,
@@ -45,24 +46,22 @@ def _restored(image, layer, refine_steps, model) -> tuple[Gimp.Layer, Filling]:
     filling = ask(RestoreWork(FOLDER, source.picture, region, request).run)
     if obstacle := canvas.obstacle(source):
         raise Refusal(f"{obstacle} Restore it again.")
-    return canvas.add_filling(source, filling), filling
+    return laying.add_filling(source, filling), filling
 
 
 def _check(image: Gimp.Image, layer: Gimp.Drawable) -> None:
     canvas.check_layer(image, layer)
-    if Gimp.Selection.is_empty(image):
+    _region(image, layer)
+
+
+def _region(image: Gimp.Image, layer: Gimp.Layer) -> Picture:
+    """The selection over a layer, a byte a pixel. Raises `Refusal` when there is none, or beside the layer."""
+    region = canvas.read_selection(image, layer)
+    if region is None:
         raise Refusal("Nothing is selected. Select what is damaged in the face: it will be filled.")
-
-
-def read_region(image: Gimp.Image, layer: Gimp.Layer) -> Picture:
-    """The selection over a layer, a byte a pixel. Raises `Refusal` when it lies beside the layer."""
-    _, left, top = layer.get_offsets()
-    width, height = layer.get_width(), layer.get_height()
-    place = Gegl.Rectangle.new(left, top, width, height)
-    coverage = image.get_selection().get_buffer().get(place, 1.0, "Y u8", Gegl.AbyssPolicy.NONE)
-    if not any(coverage):
+    if not any(region.pixels):
         raise Refusal(f"The selection lies beside “{layer.get_name()}”. Select what is damaged in its face.")
-    return Picture(width, height, "Y u8", coverage)
+    return region
 
 
 def declare() -> None:

@@ -6,9 +6,11 @@ Standard library only.
 from __future__ import annotations
 
 import contextlib
+import hmac
 import http.client
 import json
 import os
+import secrets
 import socket
 import stat
 import struct
@@ -16,6 +18,12 @@ from pathlib import Path
 from typing import Any
 
 PROTOCOL = 1
+
+# What a client over TCP sends before anything else, followed by a nonce.
+GREETING = b"LIKENESS"
+NONCE_BYTES = 32
+PROOF_BYTES = 32
+LOOPBACK = "127.0.0.1"
 
 Json = dict[str, Any]
 
@@ -34,22 +42,27 @@ class EngineProblem(Exception):
 
 
 class Connection(http.client.HTTPConnection):
-    """One HTTP request over a unix socket whose other end runs as the same user."""
+    """One HTTP request to an engine that is ours: over a unix socket whose other end runs as the same user, or
+    over loopback TCP, where the other end has proven that it knows the token."""
 
-    def __init__(self, path: str, timeout: float) -> None:
+    def __init__(self, address: str, token: str, timeout: float) -> None:
         super().__init__("likeness", timeout=timeout)
-        self._path = path
+        self._address = address
+        self._token = token
         self._open: socket.socket | None = None  # ours until close(); http.client drops its own reference early
         self.hung_up = False
 
     def connect(self) -> None:
-        if not hasattr(socket, "AF_UNIX"):
-            raise OSError("this Python has no unix sockets")
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        family, place = _endpoint(self._address)
+        sock = socket.socket(family, socket.SOCK_STREAM)
         self._open = sock
         sock.settimeout(self.timeout)
-        sock.connect(self._path)
-        _check_peer(sock)
+        sock.connect(place)
+        if family == socket.AF_INET:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            _check_proof(sock, self._token)
+        else:
+            _check_peer(sock)
         if self.hung_up:
             raise ConnectionAbortedError("hung up")
         self.sock = sock
@@ -90,8 +103,7 @@ def read_connection_file(path: Path) -> Json:
         content = json.loads(data)
         if not (isinstance(content["address"], str) and isinstance(content["token"], str)):
             raise TypeError("address and token are strings")
-        if not content["address"].startswith("unix:"):
-            raise ValueError("only unix sockets are spoken here")
+        _endpoint(content["address"])
     except (ValueError, KeyError, TypeError) as error:
         raise EngineProblem("engine_unavailable", f"The connection file {path} is damaged ({error}).") from None
     return content
@@ -107,6 +119,40 @@ def check_protocol(facts: Json) -> None:
         )
 
 
+def proof(token: str, port: int, nonce: bytes) -> bytes:
+    """What only a holder of the token can answer to a nonce: HMAC-SHA256, 32 bytes.
+
+    The port that was called is in it, so an answer from another port is not worth passing on.
+    """
+    return hmac.digest(token.encode(), b"likeness engine %d " % port + nonce, "sha256")
+
+
+def _endpoint(address: str) -> tuple[int, str | tuple[str, int]]:
+    """Family and place of `unix:PATH` or `tcp:127.0.0.1:PORT`. Raises `ValueError`."""
+    kind, _, rest = address.partition(":")
+    if kind == "unix" and hasattr(socket, "AF_UNIX"):
+        return socket.AF_UNIX, rest
+    host, _, port = rest.partition(":")
+    if kind != "tcp" or host != LOOPBACK or not 0 < int(port) < 65_536:
+        raise ValueError(f"nothing of this machine is reached at {address[:100]!r}")
+    return socket.AF_INET, (host, int(port))
+
+
+def _check_proof(sock: socket.socket, token: str) -> None:
+    """Anyone may listen at a port: who answers must prove first that it is who wrote the connection file."""
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    sock.sendall(GREETING + nonce)
+    answer = b""
+    while len(answer) < PROOF_BYTES and (chunk := sock.recv(PROOF_BYTES - len(answer))):
+        answer += chunk
+    if not hmac.compare_digest(answer, proof(token, sock.getpeername()[1], nonce)):
+        raise EngineProblem(
+            "engine_unavailable",
+            "Another program answers at the engine's address; nothing was sent.",
+            "Try again: the engine is started anew.",
+        )
+
+
 def _check_peer(sock: socket.socket) -> None:
     """Linux says who answers: it must be the same user."""
     option, getuid = getattr(socket, "SO_PEERCRED", None), getattr(os, "getuid", None)
@@ -116,5 +162,7 @@ def _check_peer(sock: socket.socket) -> None:
     if uid != getuid():
         sock.close()
         raise EngineProblem(
-            "unauthorized", "Another user's program answers in the engine's place; nothing was sent."
+            "unauthorized",
+            "Another user's program answers in the engine's place; nothing was sent.",
+            "Remove the engine's run folder and try again.",
         )

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -94,7 +93,7 @@ def test_once_and_not_twice(
     assert code == 1
     assert [one["name"] for one in said["edited"]] == ["astronaut.png", "grace_hopper.jpg"]
     assert [(one["name"], one["code"]) for one in said["failed"]] == [("wall.png", "no_face")]
-    assert not list(Path(tempfile.gettempdir()).glob("likeness-batch-*"))
+    assert [path.name for path in (home.run / "batch").iterdir()] == ["lock"]
     first = results(out)
     assert main(["edit", str(folder / "astronaut.png"), "-o", str(tmp_path / "one.png"), *EDIT]) == 0
     assert first["astronaut.png"] == (tmp_path / "one.png").read_bytes()

@@ -212,6 +212,10 @@ def test_the_command_leaves_tables_and_sheets(workshop: Path, capsys: pytest.Cap
     assert set(figures["leads"]) == set(figures["flows"]) == {"decomposer", "samm", "samm-published"}
     assert all(0 <= one["iou"] <= 1 for one in figures["masks"].values())
     assert figures["encoder"]["landmarks_percent"] > 0
+    best = max(figures["masks"], key=lambda name: figures["masks"][name]["iou"])
+    detectors = {"decomposer": "decomposer", "samm": "samm", "samm-published": "samm"}
+    assert figures["detector"] == detectors.get(best, "landmarks")
+    assert f'`detector = "{figures["detector"]}"` into inversion.toml' in said
     for name in figures["flows"]:
         assert (folder / f"sheet-{name}.png").exists()
         assert f"| {name} | {figures['masks'][name]['iou']:.3f} |" in said

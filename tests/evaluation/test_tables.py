@@ -23,6 +23,7 @@ from engine.faces.detect import FaceDetector
 from engine.paths import EMBEDDED_MODELS, RECIPES, Home
 from engine.training.loop import WEIGHTS
 from engine.weights.directions import TABLE
+from engine.weights.model_inverters import Inverters
 from engine.weights.store import model_folder
 from tests.faces_inverted import PHOTOS, Studio
 
@@ -106,25 +107,26 @@ def test_a_bench_says_what_was_trained_for_it(
 def test_faces_are_inverted_as_the_worker_does(
     studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str
 ) -> None:
-    """With the face reader, which finds bare skin."""
+    """With the face reader, which finds bare skin, and with what lies beside the model."""
 
     class Seen(Exception):
         pass
 
-    def invert(*args: object, reader: object = None) -> None:
-        raise Seen(reader)
+    def invert(*args: object, reader: object = None, inverters: object = None) -> None:
+        raise Seen(reader, inverters)
 
     monkeypatch.setattr(f"engine.evaluation.{module}.invert", invert)
     specimen, gauges = photograph(ASTRONAUT, studio.detector, studio.mesh), load_gauges()
-    table = Table(studio.model, studio.mesh, gauges, None)
-    bench = bench_of(studio.model, studio.mesh, gauges, 0, BadRequest("None is trained."))
+    beside = Inverters(digest="of something")
+    table = Table(studio.model, studio.mesh, gauges, None, beside)
+    bench = bench_of(studio.model, studio.mesh, gauges, 0, BadRequest("None is trained."), beside)
     measure = {
         "edits": lambda: table.measure(specimen, 0, tmp_path / "sheet.png"),
         "inversion_methods": lambda: bench.answers(specimen),
     }
     with pytest.raises(Seen) as caught:
         measure[module]()
-    assert caught.value.args == (gauges.face,)
+    assert caught.value.args == (gauges.face, beside)
 
 
 def test_nothing_to_measure_on_is_said(wishes: Wishes, tmp_path: Path) -> None:

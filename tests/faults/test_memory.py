@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import re
 import sys
 import time
@@ -21,7 +23,13 @@ from tests.service.engines import Run, edit, start, worker_pid
 STARVED = Path(__file__).with_name("starved_worker.py")
 PHOTO = Path(__file__).parents[1] / "photos" / "astronaut.png"
 SETTLED, JOBS = 20, 200  # the worker keeps 16 faces at hand
+FIRST = 10
+INVERSIONS, EDITS = map(int, os.environ.get("LIKENESS_MEMORY_ROUNDS", "200 2000").split())
+FACES = 8  # that the edits go round
 GROWTH = 1.05
+GIVING_SECONDS = 15.0  # that giving memory back may take
+
+Megabytes = dict[str, float]  # by process
 
 
 def send(client: Client, pixels: np.ndarray) -> str:
@@ -58,20 +66,61 @@ def test_f33_memory_returns_to_its_baseline(home: Home) -> None:
     """Every job with another face, so that all that is kept for a while is filled and emptied."""
     client = ensure_engine(home.root, START)
     photo = np.asarray(Image.open(PHOTO).convert("RGBA"))
-    baseline = 0.0
+    baseline: Megabytes = {}
     for number in range(JOBS):
         moved = np.roll(photo, divmod(number, 20), (0, 1))
         request = {"kind": "edit", "refine_steps": 0, "picture": send(client, moved), "edits": {"smile": 1.0}}
         client.run(request, lambda event: None)
         if number == SETTLED:
             baseline = megabytes_at_rest(client)
-    assert megabytes_at_rest(client) < GROWTH * baseline
+    assert_not_grown(baseline, megabytes_at_rest(client))
 
 
-def megabytes_at_rest(client: Client) -> float:
-    """Of service and worker, once the worker has given back what it kept for the next job."""
-    time.sleep(IDLE_SECONDS + 2)
-    pids = (client.status()["pid"], worker_pid(client))
-    texts = [Path(f"/proc/{pid}/status").read_text("ascii") for pid in pids]
-    found = [re.search(r"VmRSS:\s+(\d+) kB", text) for text in texts]
-    return sum(int(match[1]) for match in found if match) / 1000
+@pytest.mark.long
+def test_f33_inversions_and_edits_in_a_row(home: Home) -> None:
+    """As somebody works for days. LIKENESS_MEMORY_ROUNDS="20 50" makes them fewer."""
+    client = ensure_engine(home.root, START)
+    photo = np.asarray(Image.open(PHOTO).convert("RGBA"))
+    baseline: Megabytes = {}
+    faces: list[tuple[np.ndarray, str]] = []
+    for number in range(INVERSIONS):
+        moved = np.roll(photo, divmod(number, 20), (0, 1))
+        request = {"kind": "invert", "refine_steps": 2, "picture": send(client, moved)}
+        (face,) = client.run(request, lambda event: None)["faces"]
+        assert not face["from_cache"]
+        faces = [*faces, (moved, face["inversion"])][-FACES:]
+        if number + 1 == FIRST:
+            baseline = megabytes_at_rest(client)
+    assert_not_grown(baseline, megabytes_at_rest(client))
+    for number in range(EDITS):
+        moved, inversion = faces[number % len(faces)]
+        edits = {"smile": 2 * number / EDITS - 1}
+        request = {"kind": "edit", "picture": send(client, moved), "inversions": [inversion], "edits": edits}
+        assert client.run(request, lambda event: None)["faces"][0]["from_cache"]
+        if number + 1 == FIRST:
+            baseline = megabytes_at_rest(client)
+    assert_not_grown(baseline, megabytes_at_rest(client))
+
+
+def assert_not_grown(before: Megabytes, after: Megabytes) -> None:
+    print(f"MB at rest: {before}, then {after}")
+    assert before.keys() == after.keys()
+    for process, megabytes in after.items():
+        assert megabytes < GROWTH * before[process], (process, before, after)
+
+
+def megabytes_at_rest(client: Client) -> Megabytes:
+    """Of service and worker, the least in a while: the worker gives back what it kept for the next job."""
+    pids = {"service": client.status()["pid"], "worker": worker_pid(client)}
+    least = dict.fromkeys(pids, math.inf)
+    end = time.monotonic() + IDLE_SECONDS + GIVING_SECONDS
+    while time.monotonic() < end:
+        time.sleep(1)
+        least = {name: min(least[name], resident_megabytes(pid)) for name, pid in pids.items()}
+    return least
+
+
+def resident_megabytes(pid: int) -> float:
+    found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text("ascii"))
+    assert found
+    return int(found[1]) / 1000

@@ -58,6 +58,9 @@ class Desk:
         install(self.profile, self.home, start)
         for name in ("bridge", "compat"):
             shutil.copytree(INSIDE / name, self.profile / "plug-ins" / name)
+        for script in (INSIDE / "classic").glob("*.py"):
+            (self.profile / "plug-ins" / script.stem).mkdir()
+            shutil.copy(script, self.profile / "plug-ins" / script.stem)
 
     def _version(self) -> str:
         said = subprocess.run(self.command([self.gimp.console, "--version"]), capture_output=True, text=True)
@@ -78,10 +81,23 @@ class Desk:
     def start_batch(self, module: str) -> subprocess.Popen[str]:
         """Start a headless GIMP that runs a module of tests/gimp/inside."""
         run = f"import sys; sys.path.insert(0, {str(self.share / 'inside')!r}); import {module}"
-        argv = [self.gimp.console, "-nidfs", "--batch-interpreter", "python-fu-eval", "-b", run, "--quit"]
-        with (self.share / f"{module}.log").open("w") as log:
+        return self._start_headless(module, "python-fu-eval", run)
+
+    def script_fu(self, code: str, seconds: float = 600) -> str:
+        """Run Script-Fu in a headless GIMP and return what it said, with `gimp-message` as well."""
+        process = self._start_headless("script-fu", "plug-in-script-fu-eval", code)
+        try:
+            process.wait(seconds)
+        finally:
+            process.kill()
+            process.wait()
+        return (self.share / "script-fu.log").read_text("utf-8", "replace")
+
+    def _start_headless(self, name: str, interpreter: str, run: str) -> subprocess.Popen[str]:
+        argv = [self.gimp.console, "-nidfs", "--batch-interpreter", interpreter, "-b", run, "--quit"]
+        with (self.share / f"{name}.log").open("w") as log:
             return subprocess.Popen(
-                self.command(argv, LIKENESS_TEST_REPORT=str(self.share / f"{module}.json")),
+                self.command(argv, LIKENESS_TEST_REPORT=str(self.share / f"{name}.json")),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -1,4 +1,4 @@
-"""Models… in a real GIMP 3. What happens there: tests/gimp/inside/choosing.py."""
+"""Models… and Settings… in a real GIMP 3. What happens there: tests/gimp/inside/choosing.py."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from tests.gimp.desk import Desk
 pytestmark = pytest.mark.gimp
 
 
-def test_it_needs_no_image_but_a_person(desk: Desk) -> None:
+def test_they_need_no_image_but_a_person(desk: Desk) -> None:
     report = desk.batch("choosing")
-    assert report["procedure"] == {
-        "label": "_Models…",
-        "menu": ["<Image>/Filters/Likeness"],
-        "always": True,
-    }
-    assert report["from_a_script"]["status"] == "execution-error"
-    assert "a person is needed" in report["from_a_script"]["error"]
+    for name, label in (("models", "_Models…"), ("settings", "_Settings…")):
+        found = report[name]
+        assert found["label"] == label
+        assert found["menu"] == ["<Image>/Filters/Likeness"]
+        assert found["always"]
+        assert found["status"] == "execution-error"
+        assert "a person is needed" in found["error"]

@@ -82,14 +82,23 @@ def test_f41_no_note_at_all_is_refused(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "1", '{"a": NaN}', '{"a": Infinity}', '{"a": null}', "[" * 99_999])
-def test_edits_that_make_no_sense(text: str) -> None:
+@pytest.mark.parametrize("whose", ["{}", '{{"1": {{}}, "2": {}}}'])
+def test_edits_that_make_no_sense(text: str, whose: str) -> None:
     with pytest.raises(NoteDamaged):
-        parasite.parse_edits(text)
+        parasite.parse_edits(whose.format(text))
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "x", "1.0", "1000", ""])
+def test_edits_of_a_face_without_a_number(number: str) -> None:
+    with pytest.raises(NoteDamaged, match="no number of a face"):
+        parasite.parse_edits(json.dumps({number: {"smile": 1.0}}))
 
 
 def test_edits() -> None:
-    assert parasite.parse_edits('{"smile": 1, "age": -2.5}') == {"smile": 1.0, "age": -2.5}
-    assert parasite.parse_edits("") == {}
+    assert parasite.parse_edits('{"smile": 1, "age": -2.5}') == {0: {"smile": 1.0, "age": -2.5}}
+    assert parasite.parse_edits("") == {0: {}}
+    several = '{"1": {"smile": 1}, "12": {}}'
+    assert parasite.parse_edits(several) == {1: {"smile": 1.0}, 12: {}}
 
 
 def test_a_mark_tells_an_image() -> None:

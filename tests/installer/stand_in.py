@@ -26,6 +26,7 @@ TREE_FILES = (
     "pyproject.toml",
     "models/catalogue.toml",
 )
+YOURS = ("models", "inversions", "settings.json")
 
 # Answers as the installed plug-in deserves: it must be whole, and its engine's environment must have the packages.
 GIMP = """#!{python}
@@ -122,6 +123,20 @@ class User:
 
     def ingredients(self) -> list[str]:
         return ["--yes", "--offline", str(self.wheels), "--python", str(self.programs / "quick-python")]
+
+    def gather(self) -> dict[str, str]:
+        """Have the user gather things in the home; their content by name."""
+        for name in ("models/mine/model.safetensors", "inversions/a.safetensors", "settings.json"):
+            path = self.likeness / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"{{}} {name}")
+        return {name: text for name, text in fingerprint(self.likeness).items() if name.split("/")[0] in YOURS}
+
+    def make_newer(self) -> None:
+        """Version 0.2.0 of the sources; a module of the plug-in is another."""
+        project, module = self.tree / "pyproject.toml", self.tree / "plugin/likeness/job.py"
+        project.write_text(project.read_text().replace('version = "0.1.0"', 'version = "0.2.0"'))
+        module.write_text(module.read_text() + "\n# newer\n")
 
     def add_gimp(self, version: str) -> None:
         program = self.programs / f"gimp-console-{version}"

@@ -16,8 +16,9 @@ POINTS = 18
 FEW = (3, 11)  # of the points, in the quick run: in the environment, in the plug-in
 
 
-def run(user: User, point: int, **more: str) -> subprocess.CompletedProcess[str]:
-    program, *arguments = user.command("install", *user.ingredients())[1:]
+def run(user: User, point: int, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of the installer, an installation where none is given, and kill it at a point."""
+    program, *arguments = user.command(*(command or ("install", *user.ingredients())))[1:]
     return subprocess.run(
         [sys.executable, str(KILLED), str(point), str(user.home), program, *arguments],
         cwd=user.home,

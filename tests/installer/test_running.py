@@ -1,4 +1,4 @@
-"""An engine that runs during an upgrade: its jobs end first, then it goes; windows that stay open are no reason to wait."""
+"""An engine that runs during an upgrade: what it has begun ends first, then it goes; open windows hold it only so long."""
 
 from __future__ import annotations
 
@@ -18,28 +18,29 @@ from tests.conftest import START, left_over
 
 
 class BusyEngine:
-    """Has a job the first two times it is asked."""
+    """Has a job, or imports a model, the first two times it is asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, begun: dict[str, object]) -> None:
         self.asked = 0
+        self._begun = begun
 
     def connect(self, home: Path) -> BusyEngine:
         return self
 
     def status(self) -> dict[str, object]:
         self.asked += 1
-        return {"jobs": [{"kind": "edit"}] if self.asked < 3 else []}
+        return {"jobs": []} | (self._begun if self.asked < 3 else {})
 
 
-@pytest.fixture
-def busy(monkeypatch: pytest.MonkeyPatch) -> BusyEngine:
-    engine = BusyEngine()
+@pytest.fixture(params=[{"jobs": [{"kind": "edit"}]}, {"models": 1}], ids=["a job", "an import"])
+def busy(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> BusyEngine:
+    engine = BusyEngine(request.param)
     monkeypatch.setattr(running, "Client", engine)
     monkeypatch.setattr(running, "POLL_SECONDS", 0.0)
     return engine
 
 
-def test_jobs_are_waited_for(busy: BusyEngine, tmp_path: Path) -> None:
+def test_what_has_begun_is_waited_for(busy: BusyEngine, tmp_path: Path) -> None:
     said: list[str] = []
     running.let_finish(tmp_path, said.append)
     assert said == ["the running engine finishes what it has begun (1)"] * 2

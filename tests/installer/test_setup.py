@@ -53,22 +53,10 @@ def test_installed_and_gone(user: User) -> None:
     assert fingerprint(user.home) == before
 
 
-def belongings(user: User) -> dict[str, str]:
-    """What the user has gathered in the home; its content by name."""
-    for name in ("models/mine/model.safetensors", "inversions/a.safetensors", "settings.json"):
-        path = user.likeness / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"{{}} {name}")
-    return {name: text for name, text in fingerprint(user.likeness).items() if name.split("/")[0] in YOURS}
-
-
-YOURS = ("models", "inversions", "settings.json")
-
-
 def test_what_is_the_users_stays_unless_they_say_so(user: User) -> None:
     before = fingerprint(user.home)
     assert user.install().returncode == 0
-    mine = belongings(user)
+    mine = user.gather()
     (user.likeness / "run").mkdir()  # the engine's
     note = user.plugin / "my notes.txt"
     note.write_text("not the installer's")
@@ -100,14 +88,13 @@ def test_nothing_happens_without_consent(user: User) -> None:
 
 def test_a_failed_upgrade_rolls_back_and_a_good_one_keeps_what_is_yours(user: User) -> None:
     assert user.install().returncode == 0
-    mine = belongings(user)
+    mine = user.gather()
     old = fingerprint(user.home)
 
+    user.make_newer()
     project = user.tree / "pyproject.toml"
-    text = project.read_text().replace('version = "0.1.0"', 'version = "0.2.0"')
+    text = project.read_text()
     project.write_text("\n".join(line for line in text.splitlines() if "fastapi" not in line))
-    plugin = user.tree / "plugin/likeness/job.py"
-    plugin.write_text(plugin.read_text() + "\n# newer\n")
     failed = user.installer("upgrade", *user.ingredients())
     assert failed.returncode == 1
     assert "undoing" in failed.stdout

@@ -9,8 +9,9 @@ import torch
 
 from engine.errors import BadRequest
 from engine.inversion.descent import KeepBest
+from engine.inversion.detection import Detect, Generated
 from engine.inversion.fields import resize, warp
-from engine.inversion.objective import Detect, Readers
+from engine.inversion.objective import Readers
 from engine.inversion.presets import Preset
 from engine.inversion.project import Projection, project
 from engine.networks.features import FIVE, FaceReader, FaceReaderConfig
@@ -74,7 +75,7 @@ def test_an_occluder_under_its_mask_does_not_pull(generator: Generator) -> None:
     mask[..., 8:24, 8:22] = 1
     photo = torch.where(mask > 0, torch.tensor([1.0, -1.0, 1.0])[None, :, None, None], truth)
 
-    def detect(_x: torch.Tensor, _generated: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def detect(_x: torch.Tensor, _generated: Generated) -> tuple[torch.Tensor, torch.Tensor]:
         return mask, torch.zeros(1, 2, 32, 32)
 
     def in_domain_error(found: Projection) -> float:
@@ -89,7 +90,7 @@ def test_an_occluder_under_its_mask_does_not_pull(generator: Generator) -> None:
 def test_a_mask_over_everything_does_not_stop_the_work(generator: Generator) -> None:
     photo = generator.synthesis(sampled(generator, 3))
 
-    def detect(_x: torch.Tensor, _generated: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def detect(_x: torch.Tensor, _generated: Generated) -> tuple[torch.Tensor, torch.Tensor]:
         return torch.ones(1, 1, 16, 16), torch.zeros(1, 2, 16, 16)
 
     found = projected(generator, photo, preset(1, 30), detect)
@@ -102,7 +103,7 @@ def test_the_last_round_looks_at_the_aligned_picture(generator: Generator) -> No
     flow = torch.full((1, 2, 32, 32), 0.1)
     photo = warp(generator.synthesis(sampled(generator, 3)), flow)
 
-    def detect(_x: torch.Tensor, _generated: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def detect(_x: torch.Tensor, _generated: Generated) -> tuple[torch.Tensor, torch.Tensor]:
         return torch.zeros(1, 1, 32, 32), flow
 
     in_place = generator.synthesis(projected(generator, photo, preset(1, 40), detect).w_plus)
@@ -115,7 +116,7 @@ def test_all_rounds_detect_and_the_first_moves_all_rows_together(generator: Gene
     photo = resize(generator.synthesis(sampled(generator, 3)), 48)
     seen = []
 
-    def detect(x: torch.Tensor, generated: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def detect(x: torch.Tensor, generated: Generated) -> tuple[torch.Tensor, torch.Tensor]:
         assert not torch.is_grad_enabled()
         seen.append((x, generated))
         return nothing(x, generated)
@@ -124,7 +125,8 @@ def test_all_rounds_detect_and_the_first_moves_all_rows_together(generator: Gene
     assert torch.allclose(first.w_plus, first.w_plus[:, :1].expand_as(first.w_plus))
     assert len(seen) == 2
     assert seen[0][0] is photo
-    torch.testing.assert_close(seen[1][1], generator.synthesis(first.w_plus))
+    torch.testing.assert_close(seen[1][1].picture, generator.synthesis(first.w_plus))
+    assert torch.equal(seen[1][1].w_plus, first.w_plus)
     third = projected(generator, photo, preset(3, 5), detect)
     assert not torch.allclose(third.w_plus, third.w_plus[:, :1].expand_as(third.w_plus))
     assert len(seen) == 2 + 4

@@ -9,6 +9,7 @@ import torch
 
 from engine.errors import InversionDamaged
 from engine.inversion import pivotal
+from engine.inversion.detection import Generated
 from engine.inversion.objective import Readers
 from engine.inversion.pivotal import Tuning, tune, tuned, zero_delta
 from engine.inversion.project import Projection
@@ -32,7 +33,8 @@ def generator() -> Generator:
 
 
 def pivot(generator: Generator) -> Projection:
-    return Projection(sampled(generator, 3), *nothing(torch.empty(0), torch.empty(0)), (), "steps")
+    w_plus = sampled(generator, 3)
+    return Projection(w_plus, *nothing(torch.empty(0), Generated.of(generator, w_plus)), (), "steps")
 
 
 def unreachable(generator: Generator) -> torch.Tensor:

@@ -47,6 +47,14 @@ def test_another_method_is_another_inversion_and_still_read(inversion: Inversion
     assert from_bytes(to_bytes(older)).id == older.id
 
 
+def test_what_found_the_mask_is_kept(inversion: Inversion) -> None:
+    found = dataclasses.replace(inversion, detector="decomposer", inverters_digest="ab" * 32)
+    read = from_bytes(to_bytes(found))
+    assert (read.detector, read.inverters_digest, read.id) == ("decomposer", "ab" * 32, found.id)
+    others = dataclasses.replace(found, inverters_digest="cd" * 32)
+    assert len({inversion.id, found.id, others.id}) == 3
+
+
 def test_it_fits_a_parasite_when_the_crop_is_a_photograph(inversion: Inversion) -> None:
     smooth = np.linspace(0, 255, CROP_SIZE).astype(np.uint8)
     crop = np.broadcast_to(smooth[None, :, None], (CROP_SIZE, CROP_SIZE, 3)).copy()
@@ -94,6 +102,10 @@ LIES: dict[str, Callable[[dict, dict], None]] = {
     "a later version": lambda t, m: m.update(version=2),
     "a box that is none": lambda t, m: m.update(box=[1, 2]),
     "a model without a name": lambda t, m: m.update(model=None),
+    "a detector that nobody knows": lambda t, m: m.update(detector="guess", inverters_digest="ab" * 32),
+    "networks without a detector": lambda t, m: m.update(inverters_digest="ab" * 32),
+    "a digest that is none": lambda t, m: m.update(detector="samm", inverters_digest="AB"),
+    "networks that the id does not know": lambda t, m: m.update(detector="samm", inverters_digest="ab" * 32),
     "no number": lambda t, m: m.update(refine_steps="many"),
 }
 

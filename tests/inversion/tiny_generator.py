@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from engine.inversion.detection import Generated
 from engine.inversion.latents import LatentStatistics, latent_statistics
 from engine.inversion.presets import Preset
 from engine.networks.stylegan2 import Generator, GeneratorConfig
@@ -43,7 +44,7 @@ def preset(rounds: int, steps: int, size: int = 32, patience: int = 1000, pivota
     return Preset(1, rounds, steps, size, 0.1, patience, pivotal_steps, 4)
 
 
-def nothing(photo: torch.Tensor, generated: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def nothing(photo: torch.Tensor, generated: Generated) -> tuple[torch.Tensor, torch.Tensor]:
     """A detector that finds all of it in-domain and in place."""
     return torch.zeros(1, 1, 16, 16), torch.zeros(1, 2, 16, 16)
 

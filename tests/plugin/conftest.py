@@ -22,6 +22,7 @@ from PyQt5.QtWidgets import QApplication
 
 from engine.paths import Home
 from engine.settings import Settings
+from plugin.dialogs.chore_window import ChoreWindow
 from plugin.dialogs.edit_window import EditWindow
 from plugin.dialogs.invert_window import InvertWindow
 from plugin.dialogs.opening import make_window
@@ -34,6 +35,7 @@ PHOTO = Path(__file__).parent.parent / "photos" / "astronaut.png"
 SECONDS = 10.0
 
 Opener = Callable[..., DialogWindow]
+Show = Callable[..., None]
 
 
 def app_for_tests() -> QApplication:
@@ -57,13 +59,32 @@ def engine(photo: np.ndarray) -> FakeEngine:
 
 
 @pytest.fixture
-def open_window(app: QApplication, engine: FakeEngine, tmp_path: Path) -> Iterator[Opener]:
-    """Opens a dialog on the scripted engine; all are closed, their threads ended, and the windows destroyed.
+def show(app: QApplication, engine: FakeEngine) -> Iterator[Show]:
+    """Shows windows; in the end all are closed, their threads ended, and the windows destroyed.
 
     A window left to the garbage collector goes at any moment, also while Qt walks over all widgets to style
     them, which is a crash.
     """
-    windows: list[DialogWindow] = []
+    windows: list[DialogWindow | ChoreWindow] = []
+
+    def show_it(window: DialogWindow | ChoreWindow, started: bool = True) -> None:
+        windows.append(window)
+        window.show()
+        if started:
+            window.session.start()
+
+    yield show_it
+    engine.gate.set()
+    for made in windows:
+        assert made.abandon()
+    app.processEvents()
+    for made in windows:
+        sip.delete(made)
+
+
+@pytest.fixture
+def open_window(app: QApplication, engine: FakeEngine, show: Show, tmp_path: Path) -> Opener:
+    """Opens a dialog on the scripted engine."""
 
     def open_it(
         window: str = "edit", tones: Tones = LIGHT, started: bool = True, **asked: object
@@ -73,19 +94,10 @@ def open_window(app: QApplication, engine: FakeEngine, tmp_path: Path) -> Iterat
             {"window": window, "picture": engine.picture, "title": "portrait.xcf ▸ “Background”"} | asked
         )
         made = make_window(request, JOB, engine.connect, Home(tmp_path), Settings().refine_steps, tones)
-        windows.append(made)
-        made.show()
-        if started:
-            made.session.start()
+        show(made, started)
         return made
 
-    yield open_it
-    engine.gate.set()
-    for made in windows:
-        assert made.abandon()
-    app.processEvents()
-    for made in windows:
-        sip.delete(made)
+    return open_it
 
 
 def wait_until(true: Callable[[], bool], what: str = "") -> None:

@@ -102,7 +102,9 @@ class FakeClient:
         self._hung_up: threading.Event | None = None
 
     def status(self) -> Json:
-        return {"worker": {"state": "ready", "pid": 1, "device": "cpu"}}
+        self.engine.complain("status")
+        worker = {"state": "ready", "pid": 1, "device": "cpu"}
+        return {"version": "0.1.0", "uptime_seconds": 300.0, "worker": worker, "jobs": []}
 
     def directions(self, model: str | None = None, /) -> Json:
         self.engine.complain("directions")

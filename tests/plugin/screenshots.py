@@ -1,6 +1,6 @@
 """Pictures of the dialogs, light and dark, on a scripted engine, into build/screenshots.
 
-QT_QPA_PLATFORM=offscreen python -m tests.plugin.screenshots
+QT_QPA_PLATFORM=offscreen python -m tests.plugin.screenshots [SCENE…]
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from PyQt5.QtWidgets import QApplication
 from engine.messages import DialogRequest
 from engine.paths import Home
 from engine.settings import Settings
+from plugin.dialogs.chore_window import ChoreWindow
 from plugin.dialogs.edit_window import EditWindow
 from plugin.dialogs.invert_window import InvertWindow
-from plugin.dialogs.models_window import ModelsWindow
-from plugin.dialogs.opening import make_models_window, make_window
+from plugin.dialogs.opening import make_models_window, make_settings_window, make_window
 from plugin.dialogs.palette import DARK, LIGHT, Tones, dress
 from plugin.dialogs.state import ALL_FACES, Problem, Stage, View
+from plugin.dialogs.upkeep import Upkeep
 from plugin.dialogs.window import DialogWindow
 from plugin.likeness.client import EngineProblem
 from tests.plugin.conftest import JOB, PHOTO, app_for_tests, wait_ready, wait_until
@@ -35,10 +36,14 @@ FOLDER = Path(__file__).resolve().parents[2] / "build" / "screenshots"
 
 
 @contextmanager
-def opened(app: QApplication, tones: Tones, window: str, engine: FakeEngine) -> Iterator[DialogWindow]:
+def opened(
+    app: QApplication, tones: Tones, window: str, engine: FakeEngine, **asked: object
+) -> Iterator[DialogWindow]:
     dress(app, tones)
     title = "portrait.xcf ▸ “Background”"
-    request = DialogRequest.model_validate({"window": window, "picture": engine.picture, "title": title})
+    request = DialogRequest.model_validate(
+        {"window": window, "picture": engine.picture, "title": title} | asked
+    )
     with tempfile.TemporaryDirectory() as home:
         made = make_window(request, JOB, engine.connect, Home(Path(home)), Settings().refine_steps, tones)
         made.resize(1240, 800)
@@ -48,7 +53,7 @@ def opened(app: QApplication, tones: Tones, window: str, engine: FakeEngine) -> 
         made.abandon()
 
 
-def save(window: DialogWindow | ModelsWindow, name: str) -> None:
+def save(window: DialogWindow | ChoreWindow, name: str) -> None:
     QApplication.processEvents()
     window.grab().save(str(FOLDER / f"{name}-{shade(window.tones)}.png"))
 
@@ -125,6 +130,39 @@ def edit_mask(app: QApplication, tones: Tones) -> None:
         QTest.mouseRelease(window.picture, LEFT, pos=QPoint(int(column), int(row)))
         window.edits.toggle_overlay()
         save(window, "edit-mask-over-edit")
+
+
+def edit_again(app: QApplication, tones: Tones) -> None:
+    """A layer that is taken up again, with its mask: painted on in GIMP, and now here."""
+    engine = FakeEngine(photo())
+    layer_mask = np.full((210, 200), 255, np.uint8)
+    layer_mask[:, :100] = 0
+    again = {"inversions": [f"{1:064x}"], "edits": {"smile": 1.5}}
+    with opened(app, tones, "edit", engine, layer_mask=engine.add(layer_mask, "Y u8")["id"], **again) as window:
+        assert isinstance(window, EditWindow)
+        wait_ready(window)
+        window.edits.look_at(View.MASK)
+        wait_until(lambda: not window.edits.stale)
+        save(window, "edit-again-mask")
+        x, y, w, h = window.state.layers[1].rect
+        window.edits.masks.press((x + 0.3 * w, y + 0.3 * h), True)
+        window.edits.masks.draw((x + 0.3 * w, y + 0.6 * h))
+        window.edits.masks.lift()
+        wait_until(lambda: not window.edits.stale)
+        save(window, "edit-again-painted")
+
+
+def edit_result(app: QApplication, tones: Tones) -> None:
+    with opened(app, tones, "edit", FakeEngine(photo())) as window:
+        wait_ready(window)
+        window.result.actions_by_result["group"].trigger()
+        save(window, "edit-result")
+        window.result.menu.popup(window.mapToGlobal(QPoint(500, 500)))
+        QApplication.processEvents()
+        window.result.menu.grab().save(str(FOLDER / f"edit-result-menu-{shade(tones)}.png"))
+        window.result.menu.close()
+        window.resize(760, 560)
+        save(window, "edit-result-small")
 
 
 def edit_faces(app: QApplication, tones: Tones) -> None:
@@ -204,6 +242,50 @@ def models(app: QApplication, tones: Tones) -> None:
         window.abandon()
 
 
+def settings(app: QApplication, tones: Tones) -> None:
+    dress(app, tones)
+    with tempfile.TemporaryDirectory(prefix="likeness-") as folder:
+        home = Home(Path(folder))
+        home.create()
+        for number in range(12):
+            (home.inversions / f"{number}.safetensors").write_bytes(bytes(2_800_000))
+        (home.logs / "engine.log").write_text(LOG)
+        window = make_settings_window(Upkeep(home, FakeEngine(photo()).connect), home, tones)
+        window.show()
+        window.session.start()
+        wait_until(lambda: window.state.settings is not None and window.state.is_free)
+        save(window, "settings")
+        window.computing.device.buttons["cpu"].click()
+        window.computing.memory.setValue(4000)
+        window.computing.memory.setFocus()
+        window.faces.forget.click()
+        window.mending.logs.buttons["engine.log"].click()
+        window.state.forgotten({"inversions": 12, "pictures": 3, "bytes": 33_600_000})
+        window.state.collected({"bundle": "/home/me/likeness-diagnostics.zip", "findings": [FINDING]})
+        save(window, "settings-changed")
+        bar = window.scrolled.verticalScrollBar()
+        assert bar is not None
+        bar.setValue(bar.maximum())
+        save(window, "settings-log")
+        window.state.failed(
+            Problem("disk_full", "The disk that holds /home/me is full.", "Make room, then try again.")
+        )
+        window.resize(420, 600)
+        save(window, "settings-problem-small")
+        window.abandon()
+
+
+LOG = (
+    "2026-01-01 12:00:00,000 WARNING likeness.service: the worker ended with code -9; it is started anew\n" * 9
+)
+FINDING = {
+    "subject": "GIMP",
+    "level": "warn",
+    "sentence": "No profile of GIMP 3 was found.",
+    "remedy": "Install GIMP 3 and start it once.",
+}
+
+
 def crowd() -> FakeEngine:
     """Two people, and a third face as something small that looks away."""
     hopper = Image.open(PHOTO.with_name("grace_hopper.jpg")).convert("RGB").resize((437, 512))
@@ -220,9 +302,12 @@ def photo() -> np.ndarray:
 def main() -> int:
     FOLDER.mkdir(parents=True, exist_ok=True)
     app = app_for_tests()
+    edits = (edit, edit_tools, edit_mask, edit_again, edit_result, edit_faces, edit_on_the_way, edit_broken)
+    scenes = (*edits, invert, models, settings)
     for tones in (LIGHT, DARK):
-        for scene in (edit, edit_tools, edit_mask, edit_faces, edit_on_the_way, edit_broken, invert, models):
-            scene(app, tones)
+        for scene in scenes:
+            if scene.__name__ in (sys.argv[1:] or [scene.__name__]):
+                scene(app, tones)
     print(FOLDER)
     return 0
 

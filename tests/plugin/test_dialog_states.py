@@ -15,7 +15,8 @@ from engine.settings import Settings
 from plugin.dialogs.edit_state import EditState
 from plugin.dialogs.invert_state import PRESETS, InvertState
 from plugin.dialogs.layers import FaceLayers
-from plugin.dialogs.state import ALL_FACES, DialogState, Problem, Stage, Topic, View
+from plugin.dialogs.observable import Topic
+from plugin.dialogs.state import ALL_FACES, DialogState, Problem, Stage, View
 from tests.plugin.fake_client import DIRECTIONS
 
 PICTURE = "ab" * 32
@@ -325,6 +326,22 @@ def test_a_fresh_start_keeps_each_faces_sliders_and_no_way_back() -> None:
     state.arrived([layers(2)], 1.0)
     assert state.edits == {}
     assert not state.is_paintable, "the layer keeps its mask in GIMP"
+
+
+def test_a_fresh_start_keeps_the_layers_mask_where_it_fits() -> None:
+    brought = "ef" * 32
+    fitting = replace(layers(1), rect=(5, 5, 30, 40))
+    for size, expected in (((40, 30), brought), ((41, 30), None)):
+        state = EditState(request(inversions=["cd" * 32], layer_mask=brought))
+        state.layer_mask = np.full(size, 77, np.uint8)
+        state.photograph_opened()
+        state.failed(Problem("inversion_missing", "It is not there."))
+        state.start_afresh()
+        state.faces_found(found(1))
+        state.arrived([fitting], 1.0)
+        state.directions_arrived(directions())
+        assert state.works[1].face_edit(1).layer_mask == expected
+        assert state.is_paintable
 
 
 def test_presets_say_what_the_settings_do() -> None:

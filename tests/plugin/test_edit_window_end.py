@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from plugin.dialogs.edit_window import EditWindow
+from plugin.dialogs.observable import Topic
 from plugin.dialogs.palette import DARK
 from plugin.dialogs.presets import load_presets
-from plugin.dialogs.state import Stage, Topic, View
+from plugin.dialogs.state import Stage, View
 from plugin.likeness.client import EngineProblem
 from tests.plugin.conftest import JOB, SECONDS, Opener, ready_edit, wait_ready, wait_until
 from tests.plugin.fake_client import FakeClient, FakeEngine
@@ -112,6 +114,36 @@ def test_apply_answers_and_closes(open_window: Opener, engine: FakeEngine) -> No
     assert len(engine.answers) == 1
 
 
+def test_the_result_is_chosen_and_remembered(open_window: Opener, engine: FakeEngine) -> None:
+    window = ready_edit(open_window)
+    assert window.result.button.text() == "new layer ▾"
+    window.resize(1100, 500)
+    assert window.result.button.text() == "Result: new layer ▾"
+    assert [action.text().split()[-1] for action in window.result.menu.actions()] == [
+        "mask",
+        "face",
+        "selection",
+        "image",
+    ]
+    window.result.actions_by_result["group"].trigger()
+    assert window.result.button.text() == "Result: layer group ▾"
+    window.apply.click()
+    wait_until(lambda: bool(engine.answers))
+    assert engine.answers[-1][1]["result"] == "group"
+    again = ready_edit(open_window)
+    assert again.state.result == "group"
+    assert again.result.actions_by_result["group"].isChecked()
+    fewer = ready_edit(open_window, results=["layer", "image"])
+    assert fewer.state.result == "layer", "what cannot be had is not chosen"
+
+
+@pytest.mark.parametrize("asked", [{"inversions": [f"{1:064x}"]}, {"results": []}, {"results": ["image"]}])
+def test_where_there_is_one_result_none_is_offered(open_window: Opener, asked: dict[str, Any]) -> None:
+    window = ready_edit(open_window, **asked)
+    assert not window.result.isVisible()
+    assert window.state.result == (asked.get("results") or ["layer"])[0]
+
+
 def test_apply_while_a_preview_runs(open_window: Opener, engine: FakeEngine) -> None:
     window = ready_edit(open_window)
     engine.gate.clear()
@@ -165,7 +197,7 @@ def test_escape_and_cancel_answer_nothing(open_window: Opener, engine: FakeEngin
     QTest.keyClick(window, KEY.Key_Escape)
     assert not window.isVisible()
     wait_until(lambda: bool(gone))
-    assert engine.answers == [(JOB, {"accepted": None})]
+    assert engine.answers == [(JOB, {"accepted": None, "result": "layer"})]
 
 
 def test_closing_while_inverting_cancels_it(open_window: Opener, engine: FakeEngine) -> None:
@@ -174,7 +206,7 @@ def test_closing_while_inverting_cancels_it(open_window: Opener, engine: FakeEng
     wait_until(lambda: "detect" in engine.kinds())
     window.cancel.click()
     wait_until(lambda: bool(engine.answers))
-    assert engine.answers == [(JOB, {"accepted": None})]
+    assert engine.answers == [(JOB, {"accepted": None, "result": "layer"})]
     assert [r["kind"] for r in engine.cancelled] == ["detect"]
 
 

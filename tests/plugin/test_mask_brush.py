@@ -191,6 +191,57 @@ def test_a_layer_taken_up_again_keeps_its_own_mask(open_window: Opener) -> None:
     assert not window.edits.masks.are_painted
 
 
+def with_its_mask(open_window: Opener, engine: FakeEngine) -> tuple[EditWindow, str]:
+    """A layer that is taken up again, somebody having painted a half of its mask away; and the mask's id."""
+    layer_mask = np.full((210, 200), 255, np.uint8)
+    layer_mask[:, :100] = 0
+    brought = engine.add(layer_mask, "Y u8")["id"]
+    again = {"inversions": [f"{1:064x}"], "layer_mask": brought, "edits": {"smile": 1.0}}
+    window = ready_edit(open_window, **again)
+    window.views.buttons[View.MASK].click()
+    wait_until(lambda: not window.edits.stale)
+    return window, brought
+
+
+def test_a_layer_taken_up_again_has_its_mask_as_it_was(open_window: Opener, engine: FakeEngine) -> None:
+    window, brought = with_its_mask(open_window, engine)
+    assert window.mask_tools.isVisible()
+    assert not window.layers_own.isVisible()
+    assert redness(window, at(window, 0.3, 0.5)) > 30
+    assert redness(window, at(window, 0.6, 0.5)) < 10
+    assert not window.edits.works.can_undo
+    sent = dict(engine.pictures)
+    QTest.keyClick(window, KEY.Key_Return, CONTROL)
+    wait_until(lambda: bool(engine.answers))
+    accepted = engine.answers[0][1]["accepted"]
+    assert accepted["face_edits"][f"{1:064x}"]["layer_mask"] == brought, "bit for bit, whatever its size"
+    assert engine.pictures.keys() == sent.keys()
+
+
+def test_the_mask_that_was_brought_is_painted_on(open_window: Opener, engine: FakeEngine) -> None:
+    window, brought = with_its_mask(open_window, engine)
+    drag(window.picture, at(window, 0.3, 0.45), at(window, 0.3, 0.55))
+    painting = window.edits.works[1].painting
+    assert painting is not None
+    assert painting.picture != brought
+    assert redness(window, at(window, 0.3, 0.5)) < 10, "the edit shows there again"
+    assert redness(window, at(window, 0.05, 0.5)) > 30
+    QTest.keyClick(window, KEY.Key_Z, CONTROL)
+    assert window.edits.works[1].face_edit(1).layer_mask == brought
+    window.mask_tools.reset.click()
+    assert window.edits.works[1].painting is None, "as the engine found it"
+
+
+def test_a_mask_that_nobody_painted_on_is_the_one_that_was_found(
+    open_window: Opener, engine: FakeEngine
+) -> None:
+    found = ready_edit(open_window).state.layers[1].shows
+    again = {"inversions": [f"{1:064x}"], "layer_mask": engine.add(found, "Y u8")["id"]}
+    window = ready_edit(open_window, **again)
+    assert window.edits.is_paintable
+    assert not window.edits.masks.are_painted
+
+
 def test_m_in_mask_shows_the_edit_beneath_the_red(open_window: Opener) -> None:
     window = painting_window(open_window)
     middle = at(window, 0.5, 0.5)

@@ -149,18 +149,20 @@ def test_hanging_up_ends_the_process_and_the_engine_answers_meanwhile(
     wait_until(lambda: not lives(pid))
 
 
-def test_the_window_is_closed_by_hanging_up(engine: LivingEngine, client: Client) -> None:
-    thread = threading.Thread(target=_open, args=(client,))
-    thread.start()
+@pytest.mark.parametrize("window", ["models", "settings"])
+def test_the_window_is_closed_by_hanging_up(engine: LivingEngine, client: Client, window: str) -> None:
     note = engine.home.root / "window"
+    note.unlink(missing_ok=True)
+    thread = threading.Thread(target=_open, args=(client, window))
+    thread.start()
     wait_until(lambda: note.exists() and note.read_text() != "")
     pid, argument, language = note.read_text().split()
-    assert (argument, language) == ("models", "de_AT")
+    assert (argument, language) == (window, "de_AT")
     client.hang_up()
     thread.join(10)
     wait_until(lambda: not lives(int(pid)))
 
 
-def _open(client: Client) -> None:
+def _open(client: Client, window: str) -> None:
     with pytest.raises(JobCancelled):
-        client.models_dialog({"LANG": "de_AT", "PATH": "/evil"}, lambda _: None)
+        client.models_dialog({"LANG": "de_AT", "PATH": "/evil"}, lambda _: None, window)

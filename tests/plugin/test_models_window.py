@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PyQt5 import sip
 from PyQt5.QtWidgets import QApplication
 
 from engine.paths import Home
@@ -21,7 +20,7 @@ from plugin.dialogs.opening import make_models_window
 from plugin.dialogs.palette import LIGHT, dress
 from plugin.dialogs.state import Problem
 from plugin.likeness.client import EngineProblem
-from tests.plugin.conftest import wait_until
+from tests.plugin.conftest import Show, wait_until
 from tests.plugin.fake_client import FakeEngine
 from tests.plugin.hand import KEY, QTest, pixels
 
@@ -29,29 +28,14 @@ Open = Callable[[], ModelsWindow]
 
 
 @pytest.fixture
-def engine() -> FakeEngine:
-    return FakeEngine(np.zeros((8, 8, 3), np.uint8))
-
-
-@pytest.fixture
-def open_models(app: QApplication, engine: FakeEngine, tmp_path: Path) -> Iterator[Open]:
-    windows: list[ModelsWindow] = []
-
+def open_models(app: QApplication, engine: FakeEngine, show: Show, tmp_path: Path) -> Open:
     def open_it() -> ModelsWindow:
         dress(app, LIGHT)
         made = make_models_window(engine.connect, Home(tmp_path), LIGHT)
-        windows.append(made)
-        made.show()
-        made.session.start()
+        show(made)
         return made
 
-    yield open_it
-    engine.gate.set()
-    for made in windows:
-        assert made.abandon()
-    app.processEvents()
-    for made in windows:
-        sip.delete(made)
+    return open_it
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.spool import picture_id
-from plugin.dialogs.painting import MIDDLE, SIDE, Brush, Painting, Stroke
+from plugin.dialogs.painting import MIDDLE, ROUNDING, SIDE, Brush, Painting, Stroke
 from plugin.dialogs.works import Works
 
 RECT = (100, 50, 200, 200)  # in the photograph; the planes are half as large
@@ -40,6 +40,29 @@ def test_a_stroke_covers_what_it_passes_and_nothing_else(found: np.ndarray) -> N
     untouched[:, 64:87] = False
     assert np.array_equal(painted[untouched], found[untouched])
     assert painted[2, 75] == found[2, 75]
+
+
+def test_a_mask_that_was_brought_is_itself_until_it_is_changed(found: np.ndarray) -> None:
+    own = found.copy()
+    own[:50] = 200
+    brought = Painting.brought(found, own, "ab" * 32)
+    assert np.abs(brought.shows.astype(int) - own).max() <= ROUNDING
+    assert brought.picture == "ab" * 32
+    assert Painting.brought(found, found, "ab" * 32).is_untouched
+    lower = brought.adjust(0.3, 0.0)
+    differs = np.abs(own.astype(int) - found) > ROUNDING
+    assert np.array_equal(lower.shows[differs], own[differs]), "as if it was painted"
+    assert (lower.shows[60:, 20:80] > own[60:, 20:80]).all()
+    painted = stroke(brought, (250, 80), (250, 90))
+    assert painted.shows[15, 75] == 255
+    assert {lower.came_as, painted.came_as} == {""}
+    assert lower.picture == picture_id(100, 100, "Y u8", lower.shows.tobytes())
+
+
+def test_a_brought_mask_of_another_size_is_fitted(found: np.ndarray) -> None:
+    brought = Painting.brought(found, np.full((30, 40), 9, np.uint8), "ab" * 32)
+    assert brought.shows.shape == found.shape
+    assert np.ptp(brought.shows[:, :90]) == 0
 
 
 def test_taking_away_and_softness(found: np.ndarray) -> None:

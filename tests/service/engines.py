@@ -18,6 +18,7 @@ from typing import Any
 from engine.paths import Home
 from plugin.likeness.client import Client, EngineProblem, JobCancelled
 from plugin.likeness.launch import ensure_engine
+from plugin.likeness.wire import Connection
 
 HERE = Path(__file__).parent
 WORKER = [sys.executable, str(HERE / "fake_worker.py")]
@@ -136,11 +137,12 @@ def kill(pid: int) -> None:
 
 
 def raw_socket(home: Home) -> socket.socket:
-    """A connection to the engine that nothing was sent on."""
-    sock = socket.socket(socket.AF_UNIX)
-    sock.settimeout(10)
-    sock.connect(connection(home)["address"].removeprefix("unix:"))
-    return sock
+    """A connection to the engine that no request was sent on."""
+    facts = connection(home)
+    made = Connection(facts["address"], facts["token"], timeout=10)
+    made.connect()
+    assert made.sock
+    return made.sock
 
 
 def raw_request(

@@ -32,7 +32,7 @@ def main() -> int:
     note.replace(home / "dialog.json")
     if request["title"] == "accept":
         edit = {"kind": "edit", "picture": request["picture"], "edits": {"seconds": 0.1}}
-        client.answer(job, {"accepted": edit})
+        client.answer(job, {"accepted": edit, "result": "group"})
     elif request["title"] == "nothing":
         client.answer(job, {"accepted": None})
     elif request["title"] == "fail":

@@ -39,6 +39,7 @@ def test_accepted_runs_within_the_job(client: Client) -> None:
     assert isinstance(result, dict)
     assert result["kind"] == "edit"
     assert result["faces"][0]["edits"] == {"seconds": 0.1}
+    assert result["result"] == "group", "what was chosen there"
     assert "The dialog is open" in [event.get("message") for event in run.events]
 
 
@@ -145,3 +146,15 @@ def test_an_open_dialog_keeps_its_picture(home: Home) -> None:
     assert client.fetch_picture(request["picture"])[0]["id"] == request["picture"]
     client.cancel(run.job)
     run.wait()
+
+
+def test_each_call_has_a_window_of_its_own(engine: LivingEngine, client: Client) -> None:
+    """Also for the same picture under the same title: two images of GIMP may be alike."""
+    request = dialog(client, "wait")
+    first, second = Run(client, request), Run(client, request)
+    assert first.job != second.job
+    client.cancel(first.job)
+    assert isinstance(first.wait(), JobCancelled)
+    assert second.outcome is None
+    client.cancel(second.job)
+    assert isinstance(second.wait(), JobCancelled)

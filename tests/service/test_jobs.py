@@ -97,7 +97,7 @@ def test_hanging_up_cancels(engine: LivingEngine, client: Client) -> None:
 def test_hanging_up_cancels_what_waits(client: Client) -> None:
     first = Run(client, edit(client, seconds=10))
     first.wait_for_work()
-    other = Client(client._socket_path, client._token)
+    other = Client(client._address, client._token)
     second = Run(other, edit(client, seconds=9))
     assert second.job
     other.hang_up()
@@ -132,7 +132,7 @@ def test_the_same_request_is_one_job(client: Client) -> None:
     request = edit(client, seconds=1, age=2)
     first = Run(client, request)
     first.wait_for_work()
-    other = Client(client._socket_path, client._token)
+    other = Client(client._address, client._token)
     second = Run(other, request | {"edits": {"age": 2, "seconds": 1}})
     assert second.job == first.job
     assert [job["id"] for job in client.status()["jobs"]] == [first.job]
@@ -143,7 +143,7 @@ def test_the_same_request_is_one_job(client: Client) -> None:
 
 def test_a_job_goes_on_while_somebody_listens(client: Client) -> None:
     request = edit(client, seconds=2)
-    leaving = Client(client._socket_path, client._token)
+    leaving = Client(client._address, client._token)
     first, second = Run(leaving, request), Run(client, request)
     assert first.job == second.job
     leaving.hang_up()
@@ -185,7 +185,7 @@ def test_previews_overtake_what_waits(client: Client) -> None:
 
 def test_twenty_clients_at_once(client: Client) -> None:
     requests = [edit(client, seconds=0.01, age=number / 100) for number in range(20)]
-    runs = [Run(Client(client._socket_path, client._token), request) for request in requests]
+    runs = [Run(Client(client._address, client._token), request) for request in requests]
     for run, request in zip(runs, requests, strict=True):
         result = run.wait()
         assert isinstance(result, dict)

@@ -32,6 +32,7 @@ def test_the_work_is_cancelled_once_and_awaited(home: Home, monkeypatch: pytest.
         engine = Engine(home, Settings(), Commands())
         stream = models._Stream(work, engine)
         await asyncio.sleep(0.05)
+        assert engine.status().models == 1, "an installer waits for it"
         engine.stop()
         ending = asyncio.create_task(engine.end())
         await asyncio.sleep(0.1)
@@ -39,7 +40,7 @@ def test_the_work_is_cancelled_once_and_awaited(home: Home, monkeypatch: pytest.
             await stream({"type": "http", "asgi": {"spec_version": "2.4"}}, _nothing, _hung_up)
         await ending
         assert ended == ["tidily"]
-        assert not engine.about_models
+        assert engine.status().models == 0
         return [line async for line in stream._lines()]
 
     assert asyncio.run(life()) == [b'{"event": "cancelled"}\n']

@@ -15,11 +15,13 @@ from engine.inversion.types import from_bytes, to_bytes
 from engine.messages import EditRequest, EditResult, FaceResult, InvertRequest, InvertResult, RestoreRequest
 from engine.settings import Settings
 from engine.spool import Spool
+from engine.weights import model_inverters
 from engine.weights.importing import import_model
 from engine.weights.store import load_model
 from engine.worker.pipeline import Pipeline
 from tests.conftest import end_home, new_home
 from tests.faces_inverted import PHOTOS
+from tests.inversion.tiny_inverters import write_decomposer
 from tests.weights import layouts
 
 STEPS = 3
@@ -96,6 +98,23 @@ def test_same_call_same_bytes(desk: Desk, portrait: np.ndarray, direction: str, 
     assert isinstance(result, EditResult)
     assert result.faces[0].layer == first.layer
     assert not result.faces[0].from_cache
+
+
+def test_a_network_beside_the_model_makes_another_inversion(
+    desk: Desk, portrait: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_inverters, "FOR_ALL", desk.home.models / "none")
+    before = desk.edit(portrait)
+    written = write_decomposer(desk.home.models / "mine")
+    found = desk.edit(portrait)
+    written.unlink()
+    after = desk.edit(portrait)
+    assert [face.detector for face in (before, found, after)] == ["landmarks", "decomposer", "landmarks"]
+    assert (after.inversion, after.from_cache) == (before.inversion, True)
+    assert found.inversion != before.inversion
+    assert found.invertibility_mask != before.invertibility_mask
+    again = desk.edit(portrait, inversions=[found.inversion])  # frozen: the network need not be there any more
+    assert (again.detector, again.invertibility_mask) == ("decomposer", found.invertibility_mask)
 
 
 def test_a_preview_is_smaller(desk: Desk, portrait: np.ndarray, direction: str) -> None:

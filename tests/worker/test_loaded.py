@@ -9,15 +9,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.errors import BadRequest, UnknownModel
+from engine.errors import BadRequest, ModelDamaged, UnknownModel
 from engine.networks.stylegan2 import Generator
 from engine.paths import Home
 from engine.settings import Settings, change_settings
+from engine.weights import model_inverters
 from engine.weights.imported import ImportedModel, load_imported, sample_w
 from engine.weights.importing import import_model
 from engine.weights.installed import remove
 from engine.weights.model_directions import Wishes, change_directions
+from engine.weights.model_inverters import NO_INVERTERS
 from engine.worker.loaded import LoadedModels, choose_device
+from tests.inversion.tiny_inverters import write_decomposer
 from tests.weights import layouts
 
 CPU = torch.device("cpu")
@@ -54,6 +57,21 @@ def test_loaded_once_and_anew_when_it_changed(home: Home, model: Path) -> None:
     remove("mine", home)
     with pytest.raises(UnknownModel):
         models.get("mine")
+
+
+def test_networks_beside_a_model_come_with_it(home: Home, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_inverters, "FOR_ALL", model / "none")
+    dropped: list[bool] = []
+    models = LoadedModels(home, Settings(), lambda: dropped.append(True))
+    assert models.inverters(models.get("mine")) == NO_INVERTERS
+    written = write_decomposer(model)
+    assert models.inverters(models.get("mine")).detector == "decomposer"
+    assert dropped == [True]
+    written.write_bytes(written.read_bytes()[:-9])
+    with pytest.raises(ModelDamaged, match="decomposer"):
+        models.get("mine")
+    written.unlink()
+    assert models.inverters(models.get("mine")) == NO_INVERTERS
 
 
 def test_the_model_chosen_later_is_the_one_that_is_used(home: Home, model: Path) -> None:

@@ -27,7 +27,7 @@ from translucent import scenario_alpha, scenario_translucent  # noqa: F401
 def scenario_a_photograph():
     """Invert, edit, take the edit up again: astronaut.png. Its name sorts first: here the engine is started."""
     image, layer = opened("astronaut.png")
-    image.select_rectangle(Gimp.ChannelOps.REPLACE, 10, 10, 50, 50)
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 150, 40, 150, 150)
     layer.attach_parasite(Gimp.Parasite.new("of-the-user", Gimp.PARASITE_PERSISTENT, b"kept"))
     first = around(image, layer, lambda: invert(image, layer))
     face = image.get_layers()[0]
@@ -92,7 +92,7 @@ def scenario_linear_float():
 
 def scenario_made_indexed_later():
     """A Likeness layer whose image became indexed; the person has agreed to RGB."""
-    import likeness.canvas as canvas
+    from likeness import canvas, laying
     from likeness.job import Face, Picture
 
     image, layer = opened("astronaut.png")
@@ -106,7 +106,7 @@ def scenario_made_indexed_later():
     mask = Picture(width, height, "Y u8", bytes(width * height))
     picture = Picture(width, height, "RGBA u8", ramp)
     again = Face(1, tuple(remembered["rect"]), picture, mask, "a" * 64, None, {"smile": 1.0})
-    new = canvas.replace_face(canvas.read(image, layer), face, again, "default")
+    new = laying.replace_face(canvas.read(image, layer), face, again, "default")
     return {
         "mode": whole(image)["mode"],
         "exact": pixels(new) == ramp,
@@ -209,7 +209,7 @@ def scenario_lying_parasites():
 
 def scenario_writing_back_fails():
     """Row 38: an error while the layers are made or inserted leaves the image as it was."""
-    import likeness.canvas as canvas
+    from likeness import canvas, laying
     from likeness.job import Face, Picture
 
     image, layer = opened("astronaut.png")
@@ -239,22 +239,22 @@ def scenario_writing_back_fails():
         before = whole(image)
         try:
             if stand_in is None:
-                canvas._insert(
-                    Stubborn(), [(one, None, 0) for one in canvas._prepared(source, faces, "default", "0" * 32)]
+                laying._insert(
+                    Stubborn(), [(one, None, 0) for one in laying._prepared(source, faces, "default", "0" * 32)]
                 )
             else:
-                kept, canvas.__dict__[name] = canvas.__dict__[name], stand_in
+                kept, laying.__dict__[name] = laying.__dict__[name], stand_in
                 try:
-                    canvas.add_faces(source, faces, "default")
+                    laying.add_faces(source, faces, "default")
                 finally:
-                    canvas.__dict__[name] = kept
+                    laying.__dict__[name] = kept
             results[name] = "no error"
-        except (RuntimeError, canvas.Refusal) as error:
+        except (RuntimeError, laying.Refusal) as error:
             results[name] = type(error).__name__
         results[name + " unchanged"] = whole(image) == before
-    taken = [one.get_name() for one in canvas.add_faces(source, faces, "default")]
+    taken = [one.get_name() for one in laying.add_faces(source, faces, "default")]
     large = Face(1, (0, 0, 60, 50), red, mask, "a" * 64, bytes(4 << 20), {"smile": 1.0})
-    results["too large"] = note(canvas.add_faces(source, [large], "default")[0])
+    results["too large"] = note(laying.add_faces(source, [large], "default")[0])
     return {**results, "afterwards": taken}
 
 

@@ -29,13 +29,14 @@ def save(image, name):
     return Gimp.file_save(SCRIPT, image, Gio.File.new_for_path(f"{SHARE}/{name}"), None)
 
 
-def call(name, image, drawables, mode=SCRIPT, **values):
-    """Call a procedure; returns {status, error, layers or values}."""
+def call(name, image, drawables, /, mode=SCRIPT, **values):
+    """Call a procedure, with image and drawables where it takes some; returns {status, error, layers or values}."""
     procedure = Gimp.get_pdb().lookup_procedure(name)
     config = procedure.create_config()
     config.set_property("run-mode", mode)
-    config.set_property("image", image)
-    config.set_core_object_array("drawables", drawables)
+    if image is not None:
+        config.set_property("image", image)
+        config.set_core_object_array("drawables", drawables)
     for key, value in values.items():
         config.set_property(key.replace("_", "-"), value)
     result = procedure.run(config)
@@ -43,7 +44,7 @@ def call(name, image, drawables, mode=SCRIPT, **values):
     if status != "success":
         said = result.index(1) if result.length() > 1 else ""
         return {"status": status, "error": said if isinstance(said, str) else ""}
-    if name.startswith(("plug-in-likeness-test", "plug-in-likeness-forget")):
+    if [value.get_name() for value in procedure.get_return_values()] != ["layers"]:
         return {"status": status, "values": [result.index(i) for i in range(1, result.length())]}
     return {"status": status, "layers": result.get_core_object_array(1)}
 

@@ -6,9 +6,10 @@ LIKENESS_TEST_COMPAT names the folder of the plug-in whose gimpfu_compat is trie
 
 import os
 import sys
+from pathlib import Path
 
-sys.path.insert(0, os.environ["LIKENESS_TEST_COMPAT"])
-from gimpfu_compat import (
+sys.path.insert(0, str(Path(os.environ["LIKENESS_TEST_COMPAT"]).parent))
+from likeness.gimpfu_compat import (
     PF_BOOL,
     PF_DRAWABLE,
     PF_DRAWABLES,
