@@ -52,10 +52,10 @@ class Amount(QSpinBox):
         if e is not None:
             e.ignore()
 
-    def hideEvent(self, a0: QHideEvent | None) -> None:
+    def hideEvent(self, e: QHideEvent | None) -> None:
         """The window closes: what was chosen a moment ago counts."""
         self._settle()
-        super().hideEvent(a0)
+        super().hideEvent(e)
 
 
 class AmountRow(QWidget):

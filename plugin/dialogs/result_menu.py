@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PyQt5.QtCore import QSettings
 from PyQt5.QtWidgets import QAction, QActionGroup, QHBoxLayout, QMenu, QWidget
 
@@ -35,7 +37,7 @@ class ResultMenu(QWidget):
         for result in state.results:
             action = QAction(NAMES[result][1], group)
             action.setCheckable(True)
-            action.triggered.connect(lambda _=False, result=result: self._choose(result))
+            action.triggered.connect(partial(self._choose, result))
             self.menu.addAction(action)
             self.actions_by_result[result] = action
         row = QHBoxLayout(self)
@@ -52,7 +54,7 @@ class ResultMenu(QWidget):
             self._is_brief = brief
             self._show()
 
-    def _choose(self, result: Placement) -> None:
+    def _choose(self, result: Placement, _checked: bool = True) -> None:
         self._state.choose_result(result)
         self._settings.setValue(KEY, result)
 

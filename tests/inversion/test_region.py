@@ -10,7 +10,7 @@ from PIL import Image
 from engine.faces.crop import CropGeometry
 from engine.inversion.fields import resize
 from engine.inversion.invert import crop_tensor
-from engine.inversion.mask import invertibility_mask
+from engine.inversion.mask import NOWHERE, invertibility_mask
 from engine.inversion.refine import GUESSED, landmark_weights, refine
 from tests.faces_inverted import PHOTOS, Studio
 
@@ -38,8 +38,8 @@ def test_colours_in_a_region_are_not_compared(
     green = crop.clone()
     green[INNER] = torch.tensor([-1.0, 1.0, -1.0])[:, None, None]
 
-    def fitted(photo: torch.Tensor, *given: torch.Tensor) -> torch.Tensor:
-        return refine(studio.model, photo, landmarks, 2, lambda fraction: None, *given).c
+    def fitted(photo: torch.Tensor, region: torch.Tensor = NOWHERE) -> torch.Tensor:
+        return refine(studio.model, photo, landmarks, 2, lambda fraction: None, region).c
 
     assert torch.allclose(fitted(crop, region), fitted(green, region), atol=1e-4)
     assert not torch.allclose(fitted(crop), fitted(green), atol=1e-2)
