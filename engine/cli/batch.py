@@ -39,6 +39,7 @@ def batch(options: argparse.Namespace) -> Outcome:
     if output.samefile(options.folder):
         raise BadRequest("That would overwrite the photographs.", "Choose another folder for the results.")
     if options.attended:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background commands ignore it
         threading.Thread(target=_stop_with_the_input, daemon=True).start()
     try:
         # Ray says on stdout what becomes of its workers.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -54,11 +56,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def leash(monkeypatch: pytest.MonkeyPatch) -> int:
-    """The end of the command's standard input that a program holds. It is not closed: a thread still reads."""
+def leash(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The end of the command's standard input that a program holds. It is not closed: a thread still reads.
+
+    Ctrl+C is ignored, as it is for a shell's background commands.
+    """
     theirs, ours = os.pipe()
     monkeypatch.setattr("sys.stdin", Mock(fileno=lambda: theirs))
-    return ours
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    yield ours
+    signal.signal(signal.SIGINT, before)
 
 
 def test_progress_is_lines_of_json(
