@@ -131,9 +131,12 @@ def _alone(source: Source) -> Source:
     where it has a palette, to which faces would not be true."""
     picture, grey = source.picture, source.base_type == Gimp.ImageBaseType.GRAY
     base = Gimp.ImageBaseType.GRAY if grey else Gimp.ImageBaseType.RGB
-    kind = Gimp.ImageType.GRAYA_IMAGE if grey else Gimp.ImageType.RGBA_IMAGE
     size = (picture.width, picture.height)
     as_sent = bool(canvas.obstacle(source)) or source.base_type == Gimp.ImageBaseType.INDEXED
+    if as_sent or source.layer.has_alpha():
+        kind = Gimp.ImageType.GRAYA_IMAGE if grey else Gimp.ImageType.RGBA_IMAGE
+    else:  # an alpha channel would cost a conversion, which is not exact in every profile
+        kind = Gimp.ImageType.GRAY_IMAGE if grey else Gimp.ImageType.RGB_IMAGE
     image = Gimp.Image.new_with_precision(*size, base, source.precision)
     if not as_sent:
         if profile := source.image.get_color_profile():

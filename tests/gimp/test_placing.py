@@ -20,7 +20,7 @@ KINDS = {  # and how many steps of 8 bits the written pixels may differ from wha
     "floats": 0.01,
     "grey": 0.01,
     "alpha": 1.01,
-    "wide gamut, 16 bits": 0.01,
+    "wide gamut, 16 bits": 0.5,  # GIMP takes alpha away by way of another format
     "moved": 0.01,
 }
 
