@@ -31,7 +31,7 @@ from engine.settings import load_settings
 from plugin.likeness.client import Client, EngineProblem
 
 LOCK_SECONDS = 10.0
-_SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP")  # by name: not every system has them
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def serve(
@@ -107,9 +107,8 @@ async def _serve(
 
 def _end_upon_signals(engine: Engine) -> None:
     loop = asyncio.get_running_loop()
-    for name in _SIGNALS:
-        with contextlib.suppress(AttributeError, NotImplementedError):  # on Windows
-            loop.add_signal_handler(getattr(signal, name), engine.stop)
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, engine.stop)
 
 
 def _acquired(lock: filelock.BaseFileLock, home: Home) -> bool:

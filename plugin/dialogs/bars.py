@@ -6,7 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 
 from PyQt5.QtCore import QSize, Qt, pyqtSignal
 from PyQt5.QtGui import QKeySequence
-from PyQt5.QtWidgets import QApplication, QButtonGroup, QHBoxLayout, QLabel, QPushButton, QShortcut, QWidget
+from PyQt5.QtWidgets import (
+    QApplication,
+    QButtonGroup,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QShortcut,
+    QVBoxLayout,
+    QWidget,
+)
 
 from plugin.dialogs.faces import Face
 from plugin.dialogs.icons import icon
@@ -158,6 +167,16 @@ class FaceChips(Choices):
 def _chip_tip(face: Face) -> str:
     told = f"Work on face {face.number}, and with Ctrl on this one too"
     return f"{told}\n{face.drawback.capitalize()}" if face.drawback else told
+
+
+def add_row(column: QVBoxLayout, *widgets: QWidget) -> None:
+    """Widgets side by side, as wide as they want to be, below what stands in the column."""
+    row = QHBoxLayout()
+    row.setSpacing(8)
+    for widget in widgets:
+        row.addWidget(widget)
+    row.addStretch(1)
+    column.addLayout(row)
 
 
 class ZoomBar(QWidget):

@@ -7,14 +7,13 @@ from pathlib import PurePath
 
 from PyQt5.QtWidgets import (
     QFrame,
-    QHBoxLayout,
     QLineEdit,
     QProgressBar,
     QVBoxLayout,
     QWidget,
 )
 
-from plugin.dialogs.bars import button, words
+from plugin.dialogs.bars import add_row, button, words
 from plugin.dialogs.confirm_button import ConfirmButton
 from plugin.dialogs.direction_rows import DirectionRows
 from plugin.dialogs.models_session import ModelsSession
@@ -40,14 +39,6 @@ class _Page(QWidget):
         self.column.addWidget(self.title)
         self.column.addWidget(self.text)
 
-    def add_row(self, *widgets: QWidget) -> None:
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        for widget in widgets:
-            row.addWidget(widget)
-        row.addStretch(1)
-        self.column.addLayout(row)
-
 
 class ModelPage(_Page):
     """What an installed model is, and what can be done with it."""
@@ -64,10 +55,10 @@ class ModelPage(_Page):
             "Discover", "", "Look for directions (SeFa and PCA), and name what is recognised"
         )
         self.rows = DirectionRows(state, session)
-        self.add_row(self.use, self.remove)
+        add_row(self.column, self.use, self.remove)
         self.column.addWidget(self.notes)
         self.column.addWidget(self.directions_title)
-        self.add_row(self.show_strips, self.discover)
+        add_row(self.column, self.show_strips, self.discover)
         self.column.addWidget(self.rows)
         self.column.addStretch(1)
         self._name = ""
@@ -117,8 +108,8 @@ class OfferPage(_Page):
         self.far = words("dim")
         self.column.addWidget(card)
         self.column.addWidget(self.accepted)
-        self.add_row(self.download)
-        self.add_row(self.bar)
+        add_row(self.column, self.download)
+        add_row(self.column, self.bar)
         self.column.addWidget(self.far)
         self.column.addStretch(1)
         self._offer: Offer | None = None
@@ -183,10 +174,10 @@ class FilesPage(_Page):
         label = words()
         label.setText("Name")
         self.column.addWidget(hint)
-        self.add_row(label, self.name)
+        add_row(self.column, label, self.name)
         self.why = words("dim")
         self.column.addWidget(self.why)
-        self.add_row(self.bring, self.more, self.forget)
+        add_row(self.column, self.bring, self.more, self.forget)
         self.column.addStretch(1)
         self._files: Sequence[str] = ()
         self.more.clicked.connect(choose)

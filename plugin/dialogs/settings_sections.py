@@ -10,15 +10,13 @@ from PyQt5.QtGui import QFontDatabase
 from PyQt5.QtWidgets import (
     QFrame,
     QGridLayout,
-    QHBoxLayout,
     QLabel,
     QPlainTextEdit,
     QVBoxLayout,
-    QWidget,
 )
 
 from plugin.dialogs.amount import Amount, AmountRow
-from plugin.dialogs.bars import Choices, button, words
+from plugin.dialogs.bars import Choices, add_row, button, words
 from plugin.dialogs.confirm_button import ConfirmButton
 from plugin.dialogs.figures import size_of
 from plugin.dialogs.palette import Tones
@@ -66,14 +64,6 @@ class Section(QFrame):
         label.setText(text)
         self.column.addWidget(label)
         return label
-
-    def add_row(self, *widgets: QWidget) -> None:
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        for widget in widgets:
-            row.addWidget(widget)
-        row.addStretch(1)
-        self.column.addLayout(row)
 
 
 class Computing(Section):
@@ -125,7 +115,7 @@ class Running(Section):
         self.outdated = self.add_text("warning", LEARNT_AT_START)
         tip = "It ends with all its windows and jobs; GIMP starts it anew when it is needed"
         self.stop = ConfirmButton("Stop the engine", "Stop it and what it works on", tip)
-        self.add_row(self.stop)
+        add_row(self.column, self.stop)
         self.stop.confirmed.connect(session.stop_engine)
 
     def refresh(self) -> None:
@@ -146,7 +136,7 @@ class Faces(Section):
         self.kept = self.add_text("")
         tip = "Known faces must be searched for again; what GIMP's layers remember stays"
         self.forget = ConfirmButton("Forget all inversions", "Forget them for good", tip)
-        self.add_row(self.forget)
+        add_row(self.column, self.forget)
         self.note = self.add_text("dim")
         self.parasites.clicked.connect(lambda on: session.change({"keep_parasites": on}))
         self.forget.confirmed.connect(session.forget)
@@ -199,9 +189,9 @@ class Mending(Section):
         self.collect = button(
             "Collect diagnostics…", "", "One ZIP that helps to find a fault; no pictures in it"
         )
-        self.add_row(self.collect)
+        add_row(self.column, self.collect)
         self.note = self.add_text("dim")
-        self.add_row(self.logs)
+        add_row(self.column, self.logs)
         self.text = QPlainTextEdit()
         self.text.setReadOnly(True)
         self.text.setTabChangesFocus(True)

@@ -16,6 +16,7 @@ from tests.gimp.windows import Screen, WindowGimp
 pytestmark = pytest.mark.gimp
 
 WHOLE = "whole(image)"
+CHIP_OF_FACE_2 = (110, 28)  # in the dialog
 FACE = (150, 40, 150, 150)  # of the astronaut, left in two.png
 
 
@@ -64,6 +65,34 @@ def test_the_result_that_the_dialog_says(desk: Desk, screen: Screen, gimp: Windo
         assert gimp.layers()[1].startswith("Likeness")
     finally:
         remembered.unlink(missing_ok=True)
+
+
+def test_sliders_of_several_faces_are_repeated(desk: Desk, screen: Screen, gimp: WindowGimp) -> None:
+    gimp.open("two.png")
+    gimp.choose("Return")
+    dialog = dialog_ready(desk, screen, EDIT_DIALOG)
+    move_a_slider(desk, screen, dialog)
+    screen.tool("xdotool", "mousemove", "--window", dialog, *map(str, CHIP_OF_FACE_2), "click", "1")
+    until(lambda: len(desk.jobs()) > 1, 5)
+    assert until(lambda: len(desk.jobs()) <= 1, 60), "face 2 is inverted"
+    time.sleep(1)
+    screen.keys("ctrl+f", "ctrl+a")
+    screen.type("smile")
+    screen.keys("Return", *["Left"] * 3, pause=0.1)  # from the search on to the slider
+    time.sleep(1)
+    screen.shoot("gimp-12-sliders-of-two-faces")
+    apply(desk, screen)
+    own = "[note(one)['edits'] for one in image.get_layers()[:-1]]"
+    edits = gimp.ask(own)
+    assert edits[0]["smile"] > 0 > edits[1]["smile"]
+    names = gimp.layers()[:2]
+    screen.activate(gimp.main)
+    screen.keys("ctrl+z", pause=1)
+    gimp.ask("image.set_selected_layers([layer])")
+    screen.keys("ctrl+f")
+    assert until(lambda: len(gimp.layers()) == 3, 60)
+    assert gimp.layers()[:2] == names
+    assert gimp.ask(own) == edits
 
 
 def test_a_selection_says_which_faces_the_dialog_offers(desk: Desk, screen: Screen, gimp: WindowGimp) -> None:

@@ -63,7 +63,7 @@ def _directory(data: memoryview) -> list[zipfile.ZipInfo]:
     except (
         zipfile.BadZipFile,
         ValueError,
-        NotImplementedError,
+        NotImplementedError,  # zipfile, of a compression or a version that it does not know
         struct.error,
         OverflowError,
         EOFError,
