@@ -15,7 +15,7 @@ from pathlib import Path
 
 from installer.checks import SUMS
 from installer.errors import InstallError
-from installer.plugin import NAME, REPOSITORY, SOURCE
+from installer.plugin import NAME, REPOSITORY, SOURCE, files
 from installer.report import size_text
 from installer.wheel import build_wheel, pack_zip, sources, wheel_name
 
@@ -44,7 +44,7 @@ def package(output: Path, wheels: Path | None) -> int:
 
 def _plugin() -> bytes:
     """For GIMP's folder plug-ins. Where the engine is, only the installer can say."""
-    content = [(f"{NAME}/{path.name}", path.read_bytes()) for path in sorted(SOURCE.glob("*.py"))]
+    content = [(f"{NAME}/{name.as_posix()}", (SOURCE / name).read_bytes()) for name in files(SOURCE)]
     return pack_zip(content, executable=frozenset({f"{NAME}/{NAME}.py"}))
 
 

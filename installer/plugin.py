@@ -45,11 +45,16 @@ def check_free(profile: Path) -> None:
         raise InstallError(f"{target} is not ours: it has no {LOCATION}.", "Move it away and try again.")
 
 
+def files(source: Path) -> list[Path]:
+    """What belongs into GIMP's folder, relative to `source`: the modules and their catalogues."""
+    return sorted(path.relative_to(source) for path in (*source.glob("*.py"), *source.glob("locale/**/*.mo")))
+
+
 def install(profile: Path, home: Path, command: list[str], source: Path = SOURCE) -> Path:
     """Put the plug-in into a profile and return its folder there; an earlier one is replaced as a whole.
 
-    The modules of `source` are copied verbatim; beside them comes `location.json`: the engine's home and how to
-    start it. Raises `InstallError`.
+    The modules of `source` and their catalogues are copied verbatim; beside them comes `location.json`: the engine's
+    home and how to start it. Raises `InstallError`.
     """
     check_free(profile)
     target = plugin_folder(profile)
@@ -79,9 +84,10 @@ def install(profile: Path, home: Path, command: list[str], source: Path = SOURCE
 
 def _copy(source: Path, folder: Path, home: Path, command: list[str]) -> None:
     folder.mkdir()
-    for module in sorted(source.glob("*.py")):
-        shutil.copyfile(module, folder / module.name)
-        (folder / module.name).chmod(0o644)
+    for name in files(source):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / name, folder / name)
+        (folder / name).chmod(0o644)
     (folder / f"{NAME}.py").chmod(0o755)
     location = {"home": str(home), "command": command}
     (folder / LOCATION).write_text(json.dumps(location, indent=1) + "\n", "utf-8")

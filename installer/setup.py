@@ -119,11 +119,12 @@ class _Setup:
     def _install_plugin(self, profile: Profile, folder: Path) -> None:
         source = environment.site_packages(folder) / "plugin/likeness"
         target = plugin.plugin_folder(profile.folder)
-        names = [path.name for path in sorted(source.glob("*.py"))]
+        names = plugin.files(source)
+        within = sorted({folder for name in names for folder in name.parents} - {Path()})
         self._manifest.add(
             files=[target / name for name in (*names, plugin.LOCATION)],
             trees=plugin.passing_folders(profile.folder),
-            folders=dict.fromkeys([*missing_folders(target), target]),
+            folders=dict.fromkeys([*missing_folders(target), target, *(target / folder for folder in within)]),
         )
         if str(profile.folder) not in self._manifest.profiles:
             self._manifest.profiles.append(str(profile.folder))

@@ -20,7 +20,7 @@ from installer.profiles import find_console, native_folder
 
 SAMPLE = REPOSITORY / "tests" / "photos" / "astronaut.png"
 OUTPUT = REPOSITORY / "build" / "showcase"
-EDITS = ({"smile": 1.0}, {"smile": -1.0, "brows": 1.0}, {"light": -1.0, "make-up": 0.6})
+EDITS = ({"smile": 1.8}, {"smile": -1.8, "brows": 1.9}, {"age": 1.5})
 TILE, GAP, CAPTION = 360, 12, 26
 
 

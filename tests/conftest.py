@@ -25,6 +25,7 @@ from tests.faults.rows import write_table
 if TYPE_CHECKING:
     from tests.faces_inverted import Inverted, Studio
 
+os.environ["LANGUAGE"] = "en"  # what tests read, whatever the desktop speaks
 START = [sys.executable, str(Path(engine.__file__).parent), "serve"]
 END_SECONDS = 15.0
 

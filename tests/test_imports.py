@@ -64,6 +64,7 @@ ALLOWED: dict[str, set[str]] = {
     "engine.cli.train": {"engine.cli.report", "engine.evaluation", "engine.settings", "engine.training"},
     "engine.__main__": {"engine.cli"},
     "plugin.dialogs": {"engine.photo", "engine.compose", *SHARED, *CLIENT},
+    "plugin.catalogue": {"plugin.likeness"},
     "plugin.likeness": set(),
     "installer": {"engine.photo", *SHARED, *CLIENT},
     "installer.profiles": set(),

@@ -119,7 +119,7 @@ class _Loss:
 
     def _terms(self, c: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """How far colour and landmarks of c are from the photograph's."""
-        difference = (resize(self._model.generate(c), COLOUR_SIZE) - self._target) * self._weight
+        difference = (self._model.generate(c, COLOUR_SIZE) - self._target) * self._weight
         colour = torch.sqrt(difference.square() + 1e-4).sum() / self._weight.sum()
         shape = ((self._model.landmark_map(c)[0] - self._landmarks).square() * self._point_weights).sum()
         return colour, shape

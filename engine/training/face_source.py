@@ -17,7 +17,7 @@ from engine.networks.landmark_map import LandmarkMap
 from engine.networks.stylegan2 import ConditionalMapping, Generator
 from engine.training import draws
 from engine.training.dice import Dice
-from engine.weights.store import Parameters, latent_of
+from engine.weights.store import Parameters
 
 _MEASURED = 4096  # draws of z, for the mean and the spread of w
 _BETWEEN = 0.06  # width of the bell by which landmarks' displacements are carried to what lies between them, crop units
@@ -93,7 +93,7 @@ class ConditionalFaces:
         return len(self.names)
 
     def latent(self, codes: torch.Tensor) -> torch.Tensor:
-        return latent_of(self.mapping, codes)
+        return self.mapping(codes)
 
     def sample(self, dice: Dice) -> torch.Tensor:
         cholesky = self.parameters.cholesky

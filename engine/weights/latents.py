@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from engine.networks.stylegan2 import Generator
 from engine.weights.header import Header
 from engine.weights.imported import load_generator, sample_w
-from engine.weights.store import WEIGHTS, build_generator, latent_of, read_weights
+from engine.weights.store import WEIGHTS, build_generator, read_weights
 
 _SAMPLES = 16_384
 _PIECE = 8
@@ -52,7 +52,7 @@ def open_latents(folder: Path, header: Header) -> Latents:
         random = torch.Generator().manual_seed(0)
         normal = torch.randn(_SAMPLES, len(parameters.names), generator=random)
         with torch.no_grad():
-            samples = latent_of(conditional, parameters.within(normal @ parameters.cholesky.T))
+            samples = conditional(parameters.within(normal @ parameters.cholesky.T))
         average = samples.mean(0)
     else:
         generator, average = load_generator(folder / WEIGHTS, cpu)

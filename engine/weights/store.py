@@ -3,7 +3,7 @@
 Keys of `model.safetensors` (fp16 or fp32; mapped into memory, nothing in it is ever executed):
 
     generator.*      StyleGAN2 in the rosinality layout (engine.networks.stylegan2)
-    mapping.*        a conditional mapping c → w; where it has P + 1 inputs, the last tells mirrored (+1) from plain (−1)
+    mapping.*        a conditional mapping c → w
     landmarks.*      c → landmarks of the generated face (engine.networks.landmark_map)
     regions.*        c → its segmentation (engine.networks.region_map); not in every model
     parameters.*     mean, std [P]: c = (p − mean) / std; cholesky [P,P], low, high [P]: a Gaussian sampler of c
@@ -83,8 +83,8 @@ class FaceModel:
         return self.generator.config.resolution
 
     def latent(self, c: torch.Tensor) -> torch.Tensor:
-        """c [N,P], normalised parameters → w [N,w_dim] of the face as it was rendered (not mirrored)."""
-        return latent_of(self.conditional, c)
+        """c [N,P], normalised parameters → w [N,w_dim]."""
+        return self.conditional(c)
 
     def generate(self, c: torch.Tensor, resolution: int | None = None) -> torch.Tensor:
         """c [N,P] → images [N,3,R,R], nominally in [-1,1]; R = `resolution` px, one of 4, 8, …, at a lower price."""
@@ -172,13 +172,6 @@ def parameter_names(metadata: dict[str, str]) -> tuple[str, ...]:
     return tuple(json.loads(metadata.get("parameters", "[]")))
 
 
-def latent_of(conditional: ConditionalMapping, c: torch.Tensor) -> torch.Tensor:
-    """c [N,P], normalised parameters → w [N,w_dim] of the face as it was rendered (not mirrored)."""
-    if conditional.c_dim == c.shape[1]:
-        return conditional(c)
-    return conditional(torch.cat([c, c.new_full((len(c), 1), -1.0)], dim=1))
-
-
 def _under(prefix: str, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {key.removeprefix(prefix): tensor for key, tensor in state.items() if key.startswith(prefix)}
 
@@ -200,7 +193,7 @@ def _check_parameters(parameters: Parameters, conditional: ConditionalMapping, g
         raise ValueError("parameters hold values that are not finite")
     if not (parameters.std > 0).all():
         raise ValueError("parameters.std is not positive")
-    if parameters.cholesky.shape != (count, count) or conditional.c_dim not in (count, count + 1):
+    if parameters.cholesky.shape != (count, count) or conditional.c_dim != count:
         raise ValueError("parameters and mapping do not fit together")
     if conditional.w_dim != generator.config.w_dim:
         raise ValueError("mapping and generator do not fit together")

@@ -10,6 +10,7 @@ from PyQt5.QtWidgets import QHBoxLayout, QSpinBox, QWidget
 from plugin.dialogs.bars import button
 from plugin.dialogs.icons import icon
 from plugin.dialogs.palette import Tones
+from plugin.likeness.words import _
 
 SETTLE_MILLISECONDS = 500
 FIGURES = 16  # letters that the field has room for
@@ -69,7 +70,7 @@ class AmountRow(QWidget):
         row.setSpacing(2)
         amount.setFixedWidth(FIGURES * amount.fontMetrics().averageCharWidth())
         row.addWidget(amount)
-        for name, said, steps in (("minus", "Less", -1), ("plus", "More", 1)):
+        for name, said, steps in (("minus", _("Less"), -1), ("plus", _("More"), 1)):
             made = button("", "quiet", said)
             made.setIcon(icon(name, tones))
             made.setAccessibleName(said)

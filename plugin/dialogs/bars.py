@@ -22,18 +22,19 @@ from plugin.dialogs.icons import icon
 from plugin.dialogs.palette import Tones
 from plugin.dialogs.picture_view import SEVERAL, PictureView
 from plugin.dialogs.state import ALL_FACES, View
+from plugin.likeness.words import _
 
 SMALLER = 0.9  # of the font's size
 MOST_CHIPS = 4
 MOST_WORDS = 2  # with more faces the chips are numbers only
 
 
-VIEW_NAMES = {View.ORIGINAL: "Original", View.MASK: "Mask", View.GENERATED: "Generated"}
+VIEW_NAMES = {View.ORIGINAL: _("Original"), View.MASK: _("Mask"), View.GENERATED: _("Generated")}
 VIEW_TIPS = {
-    View.RESULT: "The photograph with the face's layer over it",
-    View.ORIGINAL: "The photograph as it was (hold Space)",
-    View.MASK: "What stays the photograph's is red; paint to change it (M: over the other views, too)",
-    View.GENERATED: "What the model makes of the face, before it is blended",
+    View.RESULT: _("The photograph with the face's layer over it"),
+    View.ORIGINAL: _("The photograph as it was (hold Space)"),
+    View.MASK: _("What stays the photograph's is red; paint to change it (M: over the other views, too)"),
+    View.GENERATED: _("What the model makes of the face, before it is blended"),
 }
 
 
@@ -155,9 +156,10 @@ class FaceChips(Choices):
         seen = [f for place, f in enumerate(faces) if place < MOST_CHIPS or f.number in chosen]
         few = len(faces) <= MOST_WORDS
         chips: list[tuple[object, str, str]] = [
-            (f.number, f"face {f.number}" if few else str(f.number), _chip_tip(f)) for f in seen
+            (f.number, _("face {number}").format(number=f.number) if few else str(f.number), _chip_tip(f))
+            for f in seen
         ]
-        chips.append((ALL_FACES, "all faces" if few else "all", "Work on all faces at once"))
+        chips.append((ALL_FACES, _("all faces") if few else _("all"), _("Work on all faces at once")))
         self.offer(chips)
         for face in seen:
             self.buttons[face.number].setProperty("doubtful", bool(face.drawback))
@@ -165,7 +167,7 @@ class FaceChips(Choices):
 
 
 def _chip_tip(face: Face) -> str:
-    told = f"Work on face {face.number}, and with Ctrl on this one too"
+    told = _("Work on face {number}, and with Ctrl on this one too").format(number=face.number)
     return f"{told}\n{face.drawback.capitalize()}" if face.drawback else told
 
 
@@ -188,17 +190,17 @@ class ZoomBar(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
-        self.smaller = button("", "quiet", "Smaller (−)")
+        self.smaller = button("", "quiet", _("Smaller (−)"))
         self.smaller.setIcon(icon("minus", tones))
-        self.larger = button("", "quiet", "Larger (+)")
+        self.larger = button("", "quiet", _("Larger (+)"))
         self.larger.setIcon(icon("plus", tones))
-        self.figure = button("", "quiet", "Fit, or 100 % (Z)")
+        self.figure = button("", "quiet", _("Fit, or 100 % (Z)"))
         self.figure.setMinimumWidth(self.figure.fontMetrics().horizontalAdvance("1600 %") + 18)
         for made in (self.smaller, self.figure, self.larger):
             made.setIconSize(QSize(16, 16))
             row.addWidget(made)
-        self.smaller.setAccessibleName("Smaller")
-        self.larger.setAccessibleName("Larger")
+        self.smaller.setAccessibleName(_("Smaller"))
+        self.larger.setAccessibleName(_("Larger"))
         self.smaller.clicked.connect(lambda: view.step_zoom(-1))
         self.larger.clicked.connect(lambda: view.step_zoom(1))
         self.figure.clicked.connect(view.toggle_zoom)

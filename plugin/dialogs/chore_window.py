@@ -13,6 +13,7 @@ from plugin.dialogs.chores import ChoreState
 from plugin.dialogs.palette import Tones
 from plugin.dialogs.problem_card import ProblemCard
 from plugin.dialogs.status_line import StatusLine
+from plugin.likeness.words import _
 
 PART_OF_SCREEN = 0.9
 EDGE = 12
@@ -33,7 +34,7 @@ class ChoreWindow(QWidget):
         self.problem = ProblemCard()
         self.problem.hide()
         self.status = StatusLine(state)
-        self.leave = button("Close", "", "Esc")
+        self.leave = button(_("Close"), "", "Esc")
         self.bottom = QHBoxLayout()
         self.bottom.addWidget(self.status, 1)
         self.bottom.addWidget(self.leave)

@@ -9,6 +9,7 @@ from typing import Any
 
 from plugin.dialogs.observable import Observable, Topic
 from plugin.dialogs.state import Problem, Stage, Task
+from plugin.likeness.words import said
 
 Json = dict[str, Any]
 
@@ -44,7 +45,7 @@ class ChoreState(Observable):
 
     def progress(self, event: Json) -> None:
         if self.task and event.get("event") == "progress":
-            self.task = replace(self.task, message=event["message"], fraction=event["fraction"])
+            self.task = replace(self.task, message=said(event["message"]), fraction=event["fraction"])
             self.tell(Topic.TASK)
 
     def rested(self) -> None:

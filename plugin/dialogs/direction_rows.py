@@ -11,6 +11,7 @@ from PyQt5.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout,
 from plugin.dialogs.bars import button
 from plugin.dialogs.models_session import ModelsSession, Pixels
 from plugin.dialogs.models_state import Direction, Model, ModelsState
+from plugin.likeness.words import _
 
 STRIP_WIDTH = 440
 LONGER = 1.25  # one press; one of the other way undoes it
@@ -63,7 +64,9 @@ class DirectionRow(QFrame):
             strip = QLabel()
             strip.setPixmap(_pixmap(pixels))
             column.addWidget(strip)
-        label = QLabel(f"{direction.label} (not offered)" if direction.hidden else direction.label)
+        label = QLabel(
+            _("{label} (not offered)").format(label=direction.label) if direction.hidden else direction.label
+        )
         label.setObjectName("dim")
         label.setTextFormat(Qt.TextFormat.PlainText)  # it may come from a file that somebody made
         if model.embedded or not direction.vector:
@@ -72,11 +75,11 @@ class DirectionRow(QFrame):
         self.name = QLineEdit(direction.name)
         self.name.setMaxLength(60)
         self.name.setMaximumWidth(NAME_LETTERS * self.fontMetrics().averageCharWidth())
-        self.flip = button("Flip", "", "Turn it round: + becomes −")
-        self.shorter = button("–", "", "Shorter steps: strength 1 does less")
-        self.longer = button("+", "", "Longer steps: strength 1 does more")
+        self.flip = button(_("Flip"), "", _("Turn it round: + becomes −"))
+        self.shorter = button("–", "", _("Shorter steps: strength 1 does less"))
+        self.longer = button("+", "", _("Longer steps: strength 1 does more"))
         self.hide_it = button(
-            "Offer" if direction.hidden else "Hide", "", "Whether Edit Face shows a slider for it"
+            _("Offer") if direction.hidden else _("Hide"), "", _("Whether Edit Face shows a slider for it")
         )
         buttons = QHBoxLayout()
         buttons.setSpacing(6)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import sys
 
-NO_DISPLAY = 3  # exit code
-NO_DISPLAY_SENTENCE = "No window can be opened: there is no display that can be reached."
+from plugin.likeness.words import _
 
-NO_LIBRARIES_SENTENCE = (
-    "No window can be opened: libraries that Qt needs are missing. On Debian and Ubuntu, install libxcb-icccm4, "
-    "libxcb-image0, libxcb-keysyms1, libxcb-render-util0, libxcb-xinerama0 and libxkbcommon-x11-0."
+NO_DISPLAY = 3  # exit code
+NO_DISPLAY_SENTENCE = _("No window can be opened: there is no display that can be reached.")
+
+NO_LIBRARIES_SENTENCE = _(
+    "No window can be opened: libraries that Qt needs are missing. On Debian and Ubuntu, install "
+    "libxcb-icccm4, libxcb-image0, libxcb-keysyms1, libxcb-render-util0, libxcb-xinerama0 and "
+    "libxkbcommon-x11-0."
 )
 
 

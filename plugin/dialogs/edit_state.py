@@ -17,6 +17,7 @@ from plugin.dialogs.slider_groups import SliderGroup, closed_at_first, slider_gr
 from plugin.dialogs.state import Stage
 from plugin.dialogs.work_state import WorkState
 from plugin.dialogs.works import Edits, FaceWork
+from plugin.likeness.words import _, said
 
 LIMIT = 10.0  # of a strength, in the protocol
 STEP = 0.01
@@ -28,8 +29,8 @@ class EditState(WorkState):
     `edits` is what the sliders show: the first picked face's.
     """
 
-    procedure = "Edit Face"
-    result_name = "Edited"
+    procedure = _("Edit Face")
+    result_name = _("Edited")
 
     def __init__(self, request: DialogRequest, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(request, clock)
@@ -74,7 +75,7 @@ class EditState(WorkState):
     def directions_arrived(self, found: DirectionList, device: str = "") -> None:
         """The model's sliders. Edits that it does not know are left out and named in `unknown`, those that go
         further than it does are brought to its end and named in `weakened`, by their labels."""
-        self.directions = tuple(found.directions)
+        self.directions = tuple(_worded(direction) for direction in found.directions)
         self._brought = self._fitting(self.edits)
         if self.layers:
             self.works.begin({n: replace(self.works[n], edits=self._brought) for n in self.chosen})
@@ -236,3 +237,9 @@ class EditState(WorkState):
     def _within(self, direction: DirectionInfo, value: float) -> float:
         least, most = self.reach(direction)
         return max(least, min(most, value))
+
+
+def _worded(direction: DirectionInfo) -> DirectionInfo:
+    """With the words of the person's language, where they are known."""
+    words = {name: said(getattr(direction, name)) for name in ("label", "group", "hint")}
+    return direction.model_copy(update=words)

@@ -17,6 +17,7 @@ from plugin.dialogs.preset_menu import NameRow, PresetMenu
 from plugin.dialogs.session import Session
 from plugin.dialogs.sliders import SliderPanel
 from plugin.dialogs.state import ALL_FACES, Stage, View
+from plugin.likeness.words import _
 
 REST_MILLISECONDS = 200
 QUICK_SIDE = 512
@@ -40,10 +41,10 @@ class EditWindow(PaintWindow):
         self.identity = IdentityMeter()
         self.presets = PresetMenu(presets)
         self.naming = NameRow()
-        self.waiting = QLabel("The sliders come alive when the face is inverted.")
+        self.waiting = QLabel(_("The sliders come alive when the face is inverted."))
         self.waiting.setObjectName("dim")
         self.layers_own = QLabel(
-            "The layer keeps its layer mask, which may look different by now. Paint on it in GIMP."
+            _("The layer keeps its layer mask, which may look different by now. Paint on it in GIMP.")
         )
         self.layers_own.setObjectName("hint")
         self.said = QLabel()
@@ -136,7 +137,7 @@ class EditWindow(PaintWindow):
     def mend_text(self) -> str:
         problem = self.edits.problem
         if problem is not None and problem.code in BEGINNING_MENDS:
-            return "Begin again with the photograph"
+            return _("Begin again with the photograph")
         return super().mend_text()
 
     # --- rendering ----------------------------------------------------------------------------------------
@@ -202,10 +203,12 @@ class EditWindow(PaintWindow):
 
 
 def _left_out(unknown: tuple[str, ...]) -> str:
-    names = ", ".join(f"“{name}”" for name in unknown)
-    return f"Left out: {names}. This model has no slider of that name." if unknown else ""
+    names = ", ".join(_("“{name}”").format(name=name) for name in unknown)
+    return _("Left out: {names}. This model has no slider of that name.").format(names=names) if unknown else ""
 
 
 def _weakened(labels: tuple[str, ...]) -> str:
-    names = ", ".join(f"“{label}”" for label in labels)
-    return f"As far as this model goes, and less than asked for: {names}." if labels else ""
+    names = ", ".join(_("“{label}”").format(label=label) for label in labels)
+    return (
+        _("As far as this model goes, and less than asked for: {names}.").format(names=names) if labels else ""
+    )

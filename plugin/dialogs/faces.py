@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from engine.messages import FaceFound
+from plugin.likeness.words import _
 
 Box = tuple[float, float, float, float]
 SMALL_WIDTH = 40  # pixels of the photograph; an edit of a smaller face shows little
@@ -43,8 +44,8 @@ def with_hair(box: Box) -> Box:
 def _drawback(found: FaceFound) -> str:
     width = found.box[2]
     if width < SMALL_WIDTH:
-        return f"too small ({width:.0f} pixels wide)"
-    return "turned away" if _is_turned_away(found.points) else ""
+        return _("too small ({width:.0f} pixels wide)").format(width=width)
+    return _("turned away") if _is_turned_away(found.points) else ""
 
 
 def _is_turned_away(points: list[tuple[float, float]]) -> bool:

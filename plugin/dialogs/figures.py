@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from plugin.likeness.words import _
+
 MINUTE, HOUR = 60, 3600
 
 
@@ -15,7 +17,7 @@ def size_of(size: int) -> str:
     """Bytes as people say them."""
     if size >= 1e9:
         return f"{size / 1e9:.1f} GB"
-    return f"{size / 1e6:.0f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB" if size else "nothing"
+    return f"{size / 1e6:.0f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB" if size else _("nothing")
 
 
 def duration_of(seconds: float) -> str:

@@ -8,13 +8,14 @@ from PyQt5.QtWidgets import QHBoxLayout, QLabel, QWidget
 
 from plugin.dialogs.bars import button
 from plugin.dialogs.layers import FaceLayers
+from plugin.likeness.words import _
 
 DOTS = 5
 LEAST, STEP = 0.5, 0.1  # from where on a dot is full, and what the next one takes
 HELD = 0.8  # the likeness that the brake keeps
-TIP = (
-    "How alike our own small identity network finds the face before and after, 1 = the same. "
-    "It compares what is edited; it cannot prove who somebody is."
+TIP = _(
+    "How alike our own small identity network finds the face before and after, 1 = the same. It "
+    "compares what is edited; it cannot prove who somebody is."
 )
 
 
@@ -30,7 +31,9 @@ class IdentityMeter(QWidget):
         self.text.setToolTip(TIP)
         self.text.setMinimumWidth(1)  # rather cut off than a wider window
         self.hold = button(
-            f"Hold ≥ {HELD:.2f}", "quiet", "Let the sliders go only so far that this likeness is kept"
+            _("Hold ≥ {held:.2f}").format(held=HELD),
+            "quiet",
+            _("Let the sliders go only so far that this likeness is kept"),
         )
         self.hold.setCheckable(True)
         row.addWidget(self.text)
@@ -43,8 +46,16 @@ class IdentityMeter(QWidget):
         self.setVisible(bool(told))
         if told:
             face = min(told, key=lambda face: face.identity or 0.0)
-            held = f" · held at {face.held_back * 100:.0f} %" if face.held_back < 1 else ""
-            self.text.setText(f"Same person {dots(face.identity or 0.0)} {face.identity:.2f}{held}")
+            held = (
+                _(" · held at {held_back:.0f} %").format(held_back=face.held_back * 100)
+                if face.held_back < 1
+                else ""
+            )
+            self.text.setText(
+                _("Same person {dots} {identity:.2f}{held}").format(
+                    dots=dots(face.identity or 0.0), identity=face.identity, held=held
+                )
+            )
 
 
 def dots(identity: float) -> str:

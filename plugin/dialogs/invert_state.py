@@ -12,6 +12,7 @@ from plugin.dialogs.layers import FaceLayers
 from plugin.dialogs.observable import Topic
 from plugin.dialogs.state import Stage, View
 from plugin.dialogs.work_state import WorkState
+from plugin.likeness.words import _
 
 USUAL_STEPS = NAMED["balanced"]
 
@@ -24,17 +25,17 @@ class Preset:
 
 
 PRESETS = (
-    Preset("Fast", NAMED["fast"], "Quicker; the colours agree less with the photograph."),
-    Preset("Balanced", USUAL_STEPS, "The default."),
-    Preset("Best", NAMED["best"], "Takes longer; the colours agree best."),
+    Preset(_("Fast"), NAMED["fast"], _("Quicker; the colours agree less with the photograph.")),
+    Preset(_("Balanced"), USUAL_STEPS, _("The default.")),
+    Preset(_("Best"), NAMED["best"], _("Takes longer; the colours agree best.")),
 )
 
 
 class InvertState(WorkState):
     """`steps` is what the preset says, `steps_done` what the layers on screen were made with."""
 
-    procedure = "Invert Face"
-    result_name = "Inverted"
+    procedure = _("Invert Face")
+    result_name = _("Inverted")
 
     def __init__(
         self,

@@ -13,6 +13,7 @@ from plugin.dialogs.paint_window import PaintWindow
 from plugin.dialogs.palette import Tones
 from plugin.dialogs.session import Session
 from plugin.dialogs.state import Stage
+from plugin.likeness.words import _
 
 
 class InvertWindow(PaintWindow):
@@ -21,7 +22,7 @@ class InvertWindow(PaintWindow):
     def __init__(self, state: InvertState, session: Session, tones: Tones, settings: QSettings) -> None:
         super().__init__(state, session, tones, settings)
         self.inverting = state
-        title = QLabel("Refine")
+        title = QLabel(_("Refine"))
         title.setObjectName("title")
         self.presets = Choices("segment", 0)
         self.presets.offer([(preset, preset.name, preset.hint) for preset in PRESETS])
@@ -29,7 +30,7 @@ class InvertWindow(PaintWindow):
         self.hint = QLabel()
         self.hint.setObjectName("hint")
         self.hint.setWordWrap(True)
-        self.again = button("Invert again", "", "Search for the face with this preset")
+        self.again = button(_("Invert again"), "", _("Search for the face with this preset"))
         self.again.clicked.connect(self._invert_again)
         self.report = QVBoxLayout()
         self.report.setSpacing(8)
@@ -85,7 +86,7 @@ def _card(layers: FaceLayers, alone: bool) -> QFrame:
     column = QVBoxLayout(card)
     column.setContentsMargins(14, 10, 14, 10)
     column.setSpacing(3)
-    title = QLabel("The face" if alone else f"Face {layers.number}")
+    title = QLabel(_("The face") if alone else _("Face {number}").format(number=layers.number))
     title.setObjectName("title")
     column.addWidget(title)
     for line in findings(layers):
@@ -98,7 +99,9 @@ def _card(layers: FaceLayers, alone: bool) -> QFrame:
 
 def findings(layers: FaceLayers) -> list[str]:
     """What a person wants to know of an inversion, in words."""
-    stays = f"{layers.invertibility_mask_area * 100:.0f} % stays the photograph’s"
-    fits = f"features fit to within {layers.landmark_error * 100:.1f} %"
-    known = ["known from before"] if layers.from_cache else []
+    stays = _("{invertibility_mask_area:.0f} % stays the photograph’s").format(
+        invertibility_mask_area=layers.invertibility_mask_area * 100
+    )
+    fits = _("features fit to within {landmark_error:.1f} %").format(landmark_error=layers.landmark_error * 100)
+    known = [_("known from before")] if layers.from_cache else []
     return [stays, fits, *known]

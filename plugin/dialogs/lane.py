@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from engine.errors import LikenessError
 from plugin.dialogs.state import Problem
 from plugin.likeness.client import EngineProblem, JobCancelled
+from plugin.likeness.words import _
 
 Json = dict[str, Any]
 
@@ -175,7 +176,11 @@ class Lane:
             found = Problem(problem.code, problem.sentence, problem.remedy)
         except Exception as error:  # whatever it is, it belongs in the window and not in a dead thread
             what = f"{type(error).__name__}: {error}".splitlines()[0]
-            found = Problem("internal", f"Something in this window went wrong ({what}).", "Try again.")
+            found = Problem(
+                "internal",
+                _("Something in this window went wrong ({what}).").format(what=what),
+                _("Try again."),
+            )
         else:
             seconds = time.monotonic() - run.started
             if run.cancelled:

@@ -14,22 +14,23 @@ from plugin.dialogs.masks import Masks
 from plugin.dialogs.painting import LEAST_RADIUS, MIDDLE, MOST_RADIUS, WIDEST_FEATHER, Brush
 from plugin.dialogs.palette import Tones
 from plugin.dialogs.slider import KEYS_SETTLE_MILLISECONDS, SliderRow
+from plugin.likeness.words import _
 
 PAINTS = [
-    (True, "Edit shows", "Paint the edit into the picture (X)"),
-    (False, "Photograph stays", "Paint it away again (X; Shift or the right button while painting)"),
+    (True, _("Edit shows"), _("Paint the edit into the picture (X)")),
+    (False, _("Photograph stays"), _("Paint it away again (X; Shift or the right button while painting)")),
 ]
 TOOLS = (
-    ("radius", "Brush size", LEAST_RADIUS, MOST_RADIUS, "Smaller [   larger ]"),
-    ("softness", "Softness", 0.0, 1.0, "Of the brush's rim"),
+    ("radius", _("Brush size"), LEAST_RADIUS, MOST_RADIUS, _("Smaller [   larger ]")),
+    ("softness", _("Softness"), 0.0, 1.0, _("Of the brush's rim")),
     (
         "threshold",
-        "Threshold",
+        _("Threshold"),
         -0.45,
         0.45,
-        "Left: more stays the photograph's. Right: more of the edit shows.",
+        _("Left: more stays the photograph's. Right: more of the edit shows."),
     ),
-    ("feather", "Feather", 0.0, WIDEST_FEATHER, "Softens the edge of the mask that was found"),
+    ("feather", _("Feather"), 0.0, WIDEST_FEATHER, _("Softens the edge of the mask that was found")),
 )
 USUAL = {"radius": Brush().radius, "softness": Brush().softness, "threshold": 0.0, "feather": 0.0}
 
@@ -43,7 +44,7 @@ class MaskPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        hint = QLabel("Red stays the photograph’s. Paint on the picture to change that.")
+        hint = QLabel(_("Red stays the photograph’s. Paint on the picture to change that."))
         hint.setObjectName("hint")
         hint.setWordWrap(True)
         column.addWidget(hint)
@@ -64,7 +65,7 @@ class MaskPanel(QWidget):
             row.reset.connect(self._reset)
             column.addWidget(row)
         last = QHBoxLayout()
-        self.reset = button("As it was found", "quiet", "Take all painting, threshold and feather back")
+        self.reset = button(_("As it was found"), "quiet", _("Take all painting, threshold and feather back"))
         self.reset.clicked.connect(masks.reset)
         last.addStretch(1)
         last.addWidget(self.reset)

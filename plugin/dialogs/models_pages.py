@@ -19,8 +19,9 @@ from plugin.dialogs.direction_rows import DirectionRows
 from plugin.dialogs.models_session import ModelsSession
 from plugin.dialogs.models_state import Model, ModelsState, Offer
 from plugin.dialogs.tick import Tick
+from plugin.likeness.words import _
 
-NO_MODEL = (
+NO_MODEL = _(
     "An encoder, SAMM or directions can come with their generator: choose all files that belong together."
 )
 
@@ -45,14 +46,14 @@ class ModelPage(_Page):
 
     def __init__(self, state: ModelsState, session: ModelsSession) -> None:
         super().__init__(state, session)
-        self.use = button("Use this model", "primary", "For new faces, where no other model is named")
-        self.remove = ConfirmButton("Remove", "Remove it for good", "Delete its files")
+        self.use = button(_("Use this model"), "primary", _("For new faces, where no other model is named"))
+        self.remove = ConfirmButton(_("Remove"), _("Remove it for good"), _("Delete its files"))
         self.notes = words("dim")
         self.directions_title = words("title")
-        self.directions_title.setText("Directions")
-        self.show_strips = button("Show them", "", "Paint what each direction does to the average face")
+        self.directions_title.setText(_("Directions"))
+        self.show_strips = button(_("Show them"), "", _("Paint what each direction does to the average face"))
         self.discover = button(
-            "Discover", "", "Look for directions (SeFa and PCA), and name what is recognised"
+            _("Discover"), "", _("Look for directions (SeFa and PCA), and name what is recognised")
         )
         self.rows = DirectionRows(state, session)
         add_row(self.column, self.use, self.remove)
@@ -78,7 +79,7 @@ class ModelPage(_Page):
         self.notes.setText("\n".join(notes))
         self.notes.setVisible(bool(notes))
         whole = not model.problem
-        self.use.setText("In use" if model.name == state.used else "Use this model")
+        self.use.setText(_("In use") if model.name == state.used else _("Use this model"))
         self.use.setEnabled(state.is_free and whole and model.name != state.used)
         self.remove.setVisible(not model.embedded)
         for shown in (self.remove, self.show_strips, self.discover):
@@ -99,8 +100,8 @@ class OfferPage(_Page):
         inside = QVBoxLayout(card)
         inside.setContentsMargins(14, 12, 14, 12)
         inside.addWidget(self.terms)
-        self.accepted = Tick("I have read these terms and accept them")
-        self.download = button("Download", "primary")
+        self.accepted = Tick(_("I have read these terms and accept them"))
+        self.download = button(_("Download"), "primary")
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setRange(0, 1000)
@@ -121,7 +122,9 @@ class OfferPage(_Page):
         self._offer = offer
         self.title.setText(offer.name)
         fetched = (
-            "" if offer.fetched else "Its address and checksum are its publisher's; we have never fetched it."
+            ""
+            if offer.fetched
+            else _("Its address and checksum are its publisher's; we have never fetched it.")
         )
         self.text.setText(f"{offer.description}.\n{fetched}".strip())
         self.terms.setText(
@@ -134,7 +137,7 @@ class OfferPage(_Page):
         is_there = state.name_for(offer.name) != offer.name
         self.accepted.setEnabled(not running)
         self.download.setText(
-            "Installed" if is_there else "Pause" if running else "Resume" if begun else "Download"
+            _("Installed") if is_there else _("Pause") if running else _("Resume") if begun else _("Download")
         )
         self.download.setEnabled(running or state.may_download(offer))
         part = found.fraction if found else offer.have / offer.size if offer.size else 0.0
@@ -142,7 +145,9 @@ class OfferPage(_Page):
         self.bar.setValue(round(part * 1000))
         self.far.setVisible(begun and not is_there)
         message = found.message if found else ""
-        self.far.setText(f"{message} {part:.0%}".strip() if running else f"paused at {part:.0%}")
+        self.far.setText(
+            f"{message} {part:.0%}".strip() if running else _("paused at {part:.0%}").format(part=part)
+        )
 
     def _accept(self, checked: bool) -> None:
         if self._offer is not None:
@@ -162,17 +167,17 @@ class FilesPage(_Page):
 
     def __init__(self, state: ModelsState, session: ModelsSession, choose: Callable[[], None]) -> None:
         super().__init__(state, session)
-        self.title.setText("New model")
+        self.title.setText(_("New model"))
         self.name = QLineEdit()
         self.name.setMaxLength(100)
         self.name.setFixedWidth(30 * self.fontMetrics().averageCharWidth())
-        self.more = button("Add files…", "", NO_MODEL)
-        self.bring = button("Import", "primary", "Read them; nothing in them is run")
-        self.forget = button("Leave it", "", "Import nothing")
+        self.more = button(_("Add files…"), "", NO_MODEL)
+        self.bring = button(_("Import"), "primary", _("Read them; nothing in them is run"))
+        self.forget = button(_("Leave it"), "", _("Import nothing"))
         hint = words("hint")
         hint.setText(NO_MODEL)
         label = words()
-        label.setText("Name")
+        label.setText(_("Name"))
         self.column.addWidget(hint)
         add_row(self.column, label, self.name)
         self.why = words("dim")
@@ -208,5 +213,5 @@ class FilesPage(_Page):
         if usable == name:
             return ""
         if any(model.name == name for model in self.state.models):
-            return f"There is a model “{name}” already. Free is “{usable}”."
-        return f"A name is 1 to 60 letters, figures, “-” and “_”. Free is “{usable}”."
+            return _("There is a model “{name}” already. Free is “{usable}”.").format(name=name, usable=usable)
+        return _("A name is 1 to 60 letters, figures, “-” and “_”. Free is “{usable}”.").format(usable=usable)

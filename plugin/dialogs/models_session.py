@@ -9,6 +9,7 @@ from plugin.dialogs.chore_session import ChoreSession
 from plugin.dialogs.chores import Json
 from plugin.dialogs.lane import Engine, Errand
 from plugin.dialogs.models_state import Direction, ModelsState, Offer
+from plugin.likeness.words import _
 
 Pixels = tuple[int, int, bytes]  # width, height, RGB u8
 
@@ -27,36 +28,36 @@ class ModelsSession(ChoreSession):
         """Once nothing else is under way."""
         self._is_stale = not self.state.is_free
         if not self._is_stale:
-            self._ask({"do": "list"}, "Looking at the models", self.state.listed, asked)
+            self._ask({"do": "list"}, _("Looking at the models"), self.state.listed, asked)
 
     def import_files(self, name: str) -> None:
-        self._ask({"do": "import", "name": name, "files": list(self.state.files)}, "Reading", self._imported)
+        self._ask({"do": "import", "name": name, "files": list(self.state.files)}, _("Reading"), self._imported)
 
     def remove(self, name: str) -> None:
-        self._ask({"do": "remove", "name": name}, "Removing", lambda _: self.refresh())
+        self._ask({"do": "remove", "name": name}, _("Removing"), lambda _: self.refresh())
 
     def use(self, name: str) -> None:
-        self._ask({"do": "use", "name": name}, "Choosing", lambda _: self.refresh())
+        self._ask({"do": "use", "name": name}, _("Choosing"), lambda _: self.refresh())
 
     def show_directions(self, model: str) -> None:
         """With a strip for each that can be painted."""
-        self._change(model, "Painting what the directions do", strips="all")
+        self._change(model, _("Painting what the directions do"), strips="all")
 
     def discover(self, model: str) -> None:
-        self._change(model, "Looking for directions", discover="both", strips="all")
+        self._change(model, _("Looking for directions"), discover="both", strips="all")
 
     def flip(self, model: str, direction: Direction) -> None:
-        self._change(model, "Turning the direction round", flip=[direction.name])
+        self._change(model, _("Turning the direction round"), flip=[direction.name])
 
     def scale(self, model: str, direction: Direction, factor: float) -> None:
-        self._change(model, "Changing the steps", scale=[(direction.name, factor)])
+        self._change(model, _("Changing the steps"), scale=[(direction.name, factor)])
 
     def hide(self, model: str, direction: Direction, hidden: bool) -> None:
         hide, show = ([direction.name], []) if hidden else ([], [direction.name])
-        self._change(model, "Changing what is offered", hide=hide, show=show)
+        self._change(model, _("Changing what is offered"), hide=hide, show=show)
 
     def rename(self, model: str, direction: Direction, name: str) -> None:
-        self._change(model, "Naming the direction", rename=[(direction.name, name)])
+        self._change(model, _("Naming the direction"), rename=[(direction.name, name)])
 
     def download(self, offer: Offer) -> None:
         """Begin, or go on; nothing is asked for before the terms are accepted."""

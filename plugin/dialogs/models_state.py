@@ -15,6 +15,7 @@ from pathlib import PurePath
 from plugin.dialogs.chores import ChoreState, Json
 from plugin.dialogs.observable import Topic
 from plugin.dialogs.state import Problem
+from plugin.likeness.words import _
 
 NEW = "new"  # the page for files that are to be imported
 
@@ -101,7 +102,7 @@ class ModelsState(ChoreState):
 
     @property
     def where(self) -> str:
-        return f"“{self.used}” is used where no other is named" if self.used else ""
+        return _("“{used}” is used where no other is named").format(used=self.used) if self.used else ""
 
     def may_download(self, offer: Offer) -> bool:
         return offer.name in self.accepted and self.name_for(offer.name) == offer.name

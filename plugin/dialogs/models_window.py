@@ -23,17 +23,18 @@ from plugin.dialogs.models_session import ModelsSession
 from plugin.dialogs.models_state import NEW, Model, ModelsState, Offer
 from plugin.dialogs.observable import Topic
 from plugin.dialogs.palette import Tones
+from plugin.likeness.words import _
 
 LIST_LETTERS = 32
 LIST_PART = 0.36  # of the window, at most
-FILES = "Checkpoints (*.pt *.pth *.pkl *.ckpt *.safetensors *.npy);;All files (*)"
+FILES = _("Checkpoints (*.pt *.pth *.pkl *.ckpt *.safetensors *.npy);;All files (*)")
 _THING = Qt.ItemDataRole.UserRole
 
 
 class ModelsWindow(ChoreWindow):
     """Shows a `ModelsState`, reports to a `ModelsSession`."""
 
-    title = "Models"
+    title = _("Models")
 
     def __init__(self, state: ModelsState, session: ModelsSession, tones: Tones, settings: QSettings) -> None:
         super().__init__(state, session, tones, settings)
@@ -41,12 +42,14 @@ class ModelsWindow(ChoreWindow):
         self.list = QListWidget()
         self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.add = button("Add files…", "", "Make a model of checkpoints that you have; no code in them runs")
+        self.add = button(
+            _("Add files…"), "", _("Make a model of checkpoints that you have; no code in them runs")
+        )
         self.model_page = ModelPage(state, session)
         self.offer_page = OfferPage(state, session)
         self.files_page = FilesPage(state, session, self.choose_files)
         self.pages = (self.model_page, self.offer_page, self.files_page)
-        self.leave.setToolTip("Downloads pause; they go on when you come back (Esc)")
+        self.leave.setToolTip(_("Downloads pause; they go on when you come back (Esc)"))
         self._lay_out()
         self.list.currentItemChanged.connect(self._picked)
         self.add.clicked.connect(self.choose_files)
@@ -94,7 +97,7 @@ class ModelsWindow(ChoreWindow):
             self.add.setEnabled(state.is_free)
             self.problem.setVisible(state.problem is not None)
             if state.problem is not None:
-                self.problem.show_problem(state.problem, "" if state.models else "Try again")
+                self.problem.show_problem(state.problem, "" if state.models else _("Try again"))
             self._show_page()
             self.status.refresh()
 
@@ -122,12 +125,12 @@ class ModelsWindow(ChoreWindow):
     def _fill_list(self) -> None:
         self.list.blockSignals(True)
         self.list.clear()
-        self._add_heading("Installed")
+        self._add_heading(_("Installed"))
         for model in self.state.models:
             self._add_item(model, model.name, _about(model, self.state.used))
-        self._add_heading("To be downloaded")
+        self._add_heading(_("To be downloaded"))
         for offer in self.state.offers:
-            self._add_item(offer, offer.name, size_of(offer.size) if offer.size else "size not published")
+            self._add_item(offer, offer.name, size_of(offer.size) if offer.size else _("size not published"))
         self.list.blockSignals(False)
 
     def _add_heading(self, text: str) -> None:
@@ -147,7 +150,7 @@ class ModelsWindow(ChoreWindow):
             self.state.select(item.data(_THING))
 
     def choose_files(self) -> None:
-        files = QFileDialog.getOpenFileNames(self, "Files that make one model", "", FILES)[0]
+        files = QFileDialog.getOpenFileNames(self, _("Files that make one model"), "", FILES)[0]
         if files:
             self.state.add_files(files)
 
@@ -166,6 +169,6 @@ def _is_same(thing: Model | Offer | None, selected: Model | Offer | str | None) 
 
 def _about(model: Model, used: str) -> str:
     if model.problem:
-        return "damaged"
-    size = "embedded" if model.embedded else size_of(model.size)
-    return f"{model.resolution} px · {size}" + (" · in use" if model.name == used else "")
+        return _("damaged")
+    size = _("embedded") if model.embedded else size_of(model.size)
+    return f"{model.resolution} px · {size}" + (_(" · in use") if model.name == used else "")

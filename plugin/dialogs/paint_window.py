@@ -15,6 +15,7 @@ from plugin.dialogs.session import Session
 from plugin.dialogs.state import View
 from plugin.dialogs.window import DialogWindow
 from plugin.dialogs.work_state import WorkState
+from plugin.likeness.words import _
 
 BRUSH_STEP = 1.2
 
@@ -26,13 +27,13 @@ class PaintWindow(DialogWindow):
         super().__init__(state, session, tones, settings)
         self.work = state
         self.mask_tools = MaskPanel(state.masks, tones)
-        self.undo = button("", "quiet", "Undo (Ctrl+Z)")
-        self.redo = button("", "quiet", "Redo (Ctrl+Shift+Z)")
+        self.undo = button("", "quiet", _("Undo (Ctrl+Z)"))
+        self.redo = button("", "quiet", _("Redo (Ctrl+Shift+Z)"))
         self.history_row = QHBoxLayout()
         self.history_row.addStretch(1)
         for made, name, said, does in (
-            (self.undo, "undo", "Undo", state.undo),
-            (self.redo, "redo", "Redo", state.redo),
+            (self.undo, "undo", _("Undo"), state.undo),
+            (self.redo, "redo", _("Redo"), state.redo),
         ):
             made.setIcon(icon(name, tones))
             made.setIconSize(QSize(18, 18))

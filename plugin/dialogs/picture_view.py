@@ -18,6 +18,7 @@ from plugin.dialogs.pyramid import Pyramid
 from plugin.dialogs.scene import Scene
 from plugin.dialogs.state import View
 from plugin.dialogs.viewport import Viewport
+from plugin.likeness.words import _
 
 CLICK = 5  # pixels the hand may tremble
 WHEEL_NOTCH = 120.0
@@ -68,7 +69,7 @@ class PictureView(QWidget):
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(280, 240)
-        self.setAccessibleName("The photograph")
+        self.setAccessibleName(_("The photograph"))
 
     # --- what the window tells ----------------------------------------------------------------------------
 
@@ -121,7 +122,7 @@ class PictureView(QWidget):
         if self.scene.photograph is None:
             painter.fillRect(self.rect(), QColor(self._tones.canvas))
             painter.setPen(QColor(self._tones.dim))
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "Opening the photograph …")
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, _("Opening the photograph …"))
             return
         self._drawn = self._drawn or self._draw_scene()
         painter.drawPixmap(0, 0, self._drawn)

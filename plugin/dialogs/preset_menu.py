@@ -11,6 +11,7 @@ from PyQt5.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QWidget
 from engine.errors import BadRequest
 from plugin.dialogs.bars import button
 from plugin.dialogs.presets import LONGEST_NAME, Presets, load_presets, save_presets
+from plugin.likeness.words import _
 
 
 class PresetMenu(QWidget):
@@ -23,7 +24,7 @@ class PresetMenu(QWidget):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._path = path
-        self.button = button("Presets ▾", "quiet", "Sliders that you saved, and those of the last Apply")
+        self.button = button(_("Presets ▾"), "quiet", _("Sliders that you saved, and those of the last Apply"))
         self.menu = QMenu(self.button)
         self.button.setMenu(self.menu)
         self.menu.aboutToShow.connect(self.fill)
@@ -35,15 +36,15 @@ class PresetMenu(QWidget):
         """What is saved now: another window may have saved as well."""
         self.menu.clear()
         presets = self._load() or Presets({})
-        self._offer("Last applied", presets.last)
+        self._offer(_("Last applied"), presets.last)
         self.menu.addSeparator()
         for name, edits in presets.named.items():
             self._offer(name.replace("&", "&&"), edits)
         if presets.named:
             self.menu.addSeparator()
-        self.menu.addAction("Save these sliders …", self.naming.emit)
+        self.menu.addAction(_("Save these sliders …"), self.naming.emit)
         if presets.named:
-            delete = self.menu.addMenu("Delete")
+            delete = self.menu.addMenu(_("Delete"))
             assert delete is not None
             for name in presets.named:
                 delete.addAction(name.replace("&", "&&"), lambda name=name: self.delete(name))
@@ -94,11 +95,11 @@ class NameRow(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.field = QLineEdit()
-        self.field.setPlaceholderText("name of the preset")
-        self.field.setAccessibleName("Name of the preset")
+        self.field.setPlaceholderText(_("name of the preset"))
+        self.field.setAccessibleName(_("Name of the preset"))
         self.field.setMaxLength(LONGEST_NAME)
-        self.save = button("Save")
-        self.cancel = button("×", "quiet", "Do not save (Esc)")
+        self.save = button(_("Save"))
+        self.cancel = button("×", "quiet", _("Do not save (Esc)"))
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)

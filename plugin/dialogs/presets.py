@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import BadRequest
+from plugin.likeness.words import _
 
 FORMAT, VERSION = "likeness-presets", 1
 MOST_BYTES = 1_000_000
 MOST_PRESETS, MOST_EDITS, LONGEST_NAME = 200, 200, 60
 LIMIT = 10.0  # of a strength, in the protocol
-REMEDY = "Mend or remove the file; until then nothing is saved into it."
+REMEDY = _("Mend or remove the file; until then nothing is saved into it.")
 
 Edits = Mapping[str, float]
 
@@ -38,10 +39,16 @@ class Presets:
         """One more, or another in the place of one that has the name. Raises `BadRequest`."""
         name = " ".join(name.split())
         if not name or len(name) > LONGEST_NAME:
-            raise BadRequest(f"A preset's name has 1 to {LONGEST_NAME} letters.", "Choose another name.")
+            raise BadRequest(
+                _("A preset's name has 1 to {longest_name} letters.").format(longest_name=LONGEST_NAME),
+                _("Choose another name."),
+            )
         named = {**self.named, name: dict(edits)}
         if len(named) > MOST_PRESETS:
-            raise BadRequest(f"There are {MOST_PRESETS} presets already.", "Delete one that is not needed.")
+            raise BadRequest(
+                _("There are {most_presets} presets already.").format(most_presets=MOST_PRESETS),
+                _("Delete one that is not needed."),
+            )
         return replace(self, named={key: named[key] for key in sorted(named, key=str.casefold)})
 
     def without(self, name: str) -> Presets:
@@ -55,13 +62,15 @@ def load_presets(path: Path) -> Presets:
     """What is saved; nothing where there is no file. Raises `BadRequest` that says what is wrong with it."""
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise ValueError("it is too large")
+            raise ValueError(_("it is too large"))
         return _read(json.loads(path.read_text("utf-8")))
     except FileNotFoundError:
         return Presets({})
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        what = f"{error} is missing" if isinstance(error, KeyError) else error
-        raise BadRequest(f"The saved presets in {path} cannot be read: {what}.", REMEDY) from error
+        what = _("{error} is missing").format(error=error) if isinstance(error, KeyError) else error
+        raise BadRequest(
+            _("The saved presets in {path} cannot be read: {what}.").format(path=path, what=what), REMEDY
+        ) from error
 
 
 def save_presets(path: Path, presets: Presets) -> None:
@@ -84,28 +93,33 @@ def save_presets(path: Path, presets: Presets) -> None:
         if part is not None:
             Path(part).unlink(missing_ok=True)
         raise BadRequest(
-            f"The presets cannot be saved: {error.strerror}.", f"Look after {path.parent}."
+            _("The presets cannot be saved: {strerror}.").format(strerror=error.strerror),
+            _("Look after {parent}.").format(parent=path.parent),
         ) from error
 
 
 def _read(content: Any) -> Presets:
     """Raises `ValueError`, `TypeError`, `KeyError` or `AttributeError` for anything but presets."""
     if content["format"] != FORMAT:
-        raise ValueError("it is something else")
+        raise ValueError(_("it is something else"))
     if content["version"] != VERSION:
-        raise ValueError(f"its format version is {content['version']!r}, this program reads {VERSION}")
+        raise ValueError(
+            _("its format version is {version!r}, this program reads {version_2}").format(
+                version=content["version"], version_2=VERSION
+            )
+        )
     presets = Presets({}, None if content["last"] is None else _edits(content["last"]))
     for entry in content["presets"]:
         if not isinstance(entry["name"], str):
-            raise ValueError("a preset has no name")
+            raise ValueError(_("a preset has no name"))
         presets = presets.with_preset(entry["name"], _edits(entry["edits"]))
     return presets
 
 
 def _edits(content: dict[str, Any]) -> dict[str, float]:
     if len(content) > MOST_EDITS:
-        raise ValueError("a preset has too many sliders")
+        raise ValueError(_("a preset has too many sliders"))
     edits = {str(name)[:LONGEST_NAME]: float(strength) for name, strength in content.items()}
     if not all(math.isfinite(strength) and abs(strength) <= LIMIT for strength in edits.values()):
-        raise ValueError(f"a preset goes beyond ±{LIMIT:g}")
+        raise ValueError(_("a preset goes beyond ±{limit:g}").format(limit=LIMIT))
     return edits

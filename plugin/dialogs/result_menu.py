@@ -11,13 +11,14 @@ from engine.messages import Placement
 from plugin.dialogs.bars import button
 from plugin.dialogs.observable import Topic
 from plugin.dialogs.state import DialogState
+from plugin.likeness.words import _
 
 KEY = "result"
 NAMES: dict[Placement, tuple[str, str]] = {
-    "layer": ("new layer", "New layer with a layer mask"),
-    "group": ("layer group", "Layer group with a layer for each face"),
-    "replace": ("in place", "Replace in place, within the selection"),
-    "image": ("new image", "New image"),
+    "layer": (_("new layer"), _("New layer with a layer mask")),
+    "group": (_("layer group"), _("Layer group with a layer for each face")),
+    "replace": (_("in place"), _("Replace in place, within the selection")),
+    "image": (_("new image"), _("New image")),
 }
 
 
@@ -28,8 +29,8 @@ class ResultMenu(QWidget):
         super().__init__()
         self._state, self._settings = state, settings
         self._is_brief = False
-        self.button = button("", "quiet", "What becomes of it in GIMP")
-        self.button.setAccessibleName("Result")
+        self.button = button("", "quiet", _("What becomes of it in GIMP"))
+        self.button.setAccessibleName(_("Result"))
         self.menu = QMenu(self.button)
         self.button.setMenu(self.menu)
         group = QActionGroup(self.menu)
@@ -65,6 +66,6 @@ class ResultMenu(QWidget):
     def _show(self) -> None:
         result = self._state.result
         name = NAMES[result][0]
-        self.button.setText(f"{name} ▾" if self._is_brief else f"Result: {name} ▾")
+        self.button.setText(f"{name} ▾" if self._is_brief else _("Result: {name} ▾").format(name=name))
         if result in self.actions_by_result:
             self.actions_by_result[result].setChecked(True)

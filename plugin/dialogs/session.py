@@ -30,6 +30,7 @@ from plugin.dialogs.pyramid import Pyramid
 from plugin.dialogs.state import ALL_FACES, DialogState, Problem, Stage
 from plugin.dialogs.work_state import WorkState
 from plugin.likeness.client import Client
+from plugin.likeness.words import _, said
 
 Json = dict[str, Any]
 PREVIEW_PATIENCE = 0.4  # seconds that a quick picture may take after the slider has moved on
@@ -113,7 +114,7 @@ class Session(QObject):
         request = self.state.preview_request(side) if isinstance(self.state, EditState) else None
         if request is not None:
             masks = self._masks()
-            self.state.progress("Rendering")
+            self.state.progress(_("Rendering"))
             self._previews.submit(
                 Errand(
                     lambda engine, event: self._edit(engine, request, masks, event),
@@ -135,7 +136,7 @@ class Session(QObject):
             engine.answer(self._job, _json(answer))
 
         self.answering = True
-        self.state.progress("Handing over to GIMP")
+        self.state.progress(_("Handing over to GIMP"))
         self._previews.stop()
         self._walk.submit(Errand(work, lambda *_: self.answered.emit(), self._refused, self._refused))
 
@@ -170,7 +171,7 @@ class Session(QObject):
             mask = fetched(engine, request.layer_mask) if request.layer_mask else None
             return pyramid, None if mask is None else mask[..., 0]
 
-        self._run("Opening the photograph", work, self._opened)
+        self._run(_("Opening the photograph"), work, self._opened)
 
     def _opened(self, opened: tuple[Pyramid, np.ndarray | None], _: float) -> None:
         pyramid, mask = opened
@@ -183,14 +184,16 @@ class Session(QObject):
     def _look(self) -> None:
         reopening = self.state.reopening_request()
         if reopening is not None:
-            self._run("Opening the edit", lambda e, event: self._edit(e, reopening, [], event), self._reopened)
+            self._run(
+                _("Opening the edit"), lambda e, event: self._edit(e, reopening, [], event), self._reopened
+            )
             return
         request = DetectRequest(picture=self.state.request.picture)
 
         def work(engine: Engine, event: Callable[[Json], None]) -> list[FaceFound]:
             return DetectResult.model_validate(engine.run(_json(request), event)).faces
 
-        self._run("Looking for faces", work, self._found)
+        self._run(_("Looking for faces"), work, self._found)
 
     def _found(self, faces: list[FaceFound], _: float) -> None:
         self.state.faces_found(faces)
@@ -213,10 +216,10 @@ class Session(QObject):
             return layers
 
         several = len(requests) > 1 or requests[0].face == ALL_FACES
-        which = "the faces" if several else f"face {requests[0].face}"
+        which = _("the faces") if several else _("face {face}").format(face=requests[0].face)
         if len(self.state.faces) == 1:
-            which = "the face"
-        self._run(f"Inverting {which}", work, self._inverted)
+            which = _("the face")
+        self._run(_("Inverting {which}").format(which=which), work, self._inverted)
 
     def _inverted(self, layers: list[FaceLayers], seconds: float) -> None:
         self.state.arrived(layers, seconds)
@@ -278,7 +281,7 @@ class Session(QObject):
 
     def _progress(self, event: Json) -> None:
         if event.get("event") == "progress":
-            self.state.progress(event["message"], event.get("fraction"), event.get("seconds_left"))
+            self.state.progress(said(event["message"]), event.get("fraction"), event.get("seconds_left"))
 
 
 def _part_of(event: Callable[[Json], None], done: int, count: int) -> Callable[[Json], None]:

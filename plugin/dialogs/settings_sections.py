@@ -24,21 +24,22 @@ from plugin.dialogs.settings_session import SettingsSession
 from plugin.dialogs.settings_state import SettingsState
 from plugin.dialogs.tick import Tick
 from plugin.dialogs.upkeep import LOGS
+from plugin.likeness.words import _
 
 DEVICES = [
-    ("auto", "Automatic", "The best that is there for large models; small ones are quickest on the CPU"),
-    ("cpu", "CPU", "Always; slow with large models"),
-    ("gpu", "GPU", "Always; an edit says so where this machine has none"),
+    ("auto", _("Automatic"), _("The best that is there for large models; small ones are quickest on the CPU")),
+    ("cpu", "CPU", _("Always; slow with large models")),
+    ("gpu", "GPU", _("Always; an edit says so where this machine has none")),
 ]
 MOST_MEMORY, MOST_MINUTES = 1_000_000, 7 * 24 * 60
 LOG_LINES = 12
-LEARNT_AT_START = (
-    "The running engine still goes by the old settings. Stop it here, or wait until it ends by itself: the next one goes "
-    "by the new ones."
+LEARNT_AT_START = _(
+    "The running engine still goes by the old settings. Stop it here, or wait until it ends by "
+    "itself: the next one goes by the new ones."
 )
-LAYERS_REMEMBER = (
-    "Then an edit can be taken up again from a saved .xcf, on another machine too. What is kept is a face in numbers: "
-    "whoever gets the file gets it as well."
+LAYERS_REMEMBER = _(
+    "Then an edit can be taken up again from a saved .xcf, on another machine too. What is kept is a "
+    "face in numbers: whoever gets the file gets it as well."
 )
 
 
@@ -70,13 +71,13 @@ class Computing(Section):
     """Device, memory, idle time."""
 
     def __init__(self, state: SettingsState, session: SettingsSession, tones: Tones) -> None:
-        super().__init__("Computing", state, session)
+        super().__init__(_("Computing"), state, session)
         self.device = Choices("segment", 0)
         self.device.offer([*DEVICES])
-        self.memory = Amount("no limit", "MB", MOST_MEMORY, 500)
-        self.idle = Amount("never", "min", MOST_MINUTES, 5)
-        keeps = "Mapped weights count. Previews get smaller before anything is refused."
-        self.memory.setToolTip(keeps if sys.platform == "linux" else "Only Linux keeps such a limit.")
+        self.memory = Amount(_("no limit"), "MB", MOST_MEMORY, 500)
+        self.idle = Amount(_("never"), "min", MOST_MINUTES, 5)
+        keeps = _("Mapped weights count. Previews get smaller before anything is refused.")
+        self.memory.setToolTip(keeps if sys.platform == "linux" else _("Only Linux keeps such a limit."))
         memory, idle = AmountRow(self.memory, tones), AmountRow(self.idle, tones)
         memory.setEnabled(sys.platform == "linux")
         grid = QGridLayout()
@@ -84,9 +85,9 @@ class Computing(Section):
         grid.setColumnStretch(2, 1)
         for row, (text, widget) in enumerate(
             (
-                ("Computes on", self.device),
-                ("Takes at most", memory),
-                ("Ends when unused for", idle),
+                (_("Computes on"), self.device),
+                (_("Takes at most"), memory),
+                (_("Ends when unused for"), idle),
             )
         ):
             widget.setAccessibleName(text)
@@ -110,11 +111,11 @@ class Running(Section):
     """The engine, and its end."""
 
     def __init__(self, state: SettingsState, session: SettingsSession) -> None:
-        super().__init__("Engine", state, session)
+        super().__init__(_("Engine"), state, session)
         self.line = self.add_text("")
         self.outdated = self.add_text("warning", LEARNT_AT_START)
-        tip = "It ends with all its windows and jobs; GIMP starts it anew when it is needed"
-        self.stop = ConfirmButton("Stop the engine", "Stop it and what it works on", tip)
+        tip = _("It ends with all its windows and jobs; GIMP starts it anew when it is needed")
+        self.stop = ConfirmButton(_("Stop the engine"), _("Stop it and what it works on"), tip)
         add_row(self.column, self.stop)
         self.stop.confirmed.connect(session.stop_engine)
 
@@ -129,13 +130,13 @@ class Faces(Section):
     """What is kept of people's faces."""
 
     def __init__(self, state: SettingsState, session: SettingsSession) -> None:
-        super().__init__("What is kept of faces", state, session)
-        self.parasites = Tick("Layers remember their face")
+        super().__init__(_("What is kept of faces"), state, session)
+        self.parasites = Tick(_("Layers remember their face"))
         self.column.addWidget(self.parasites)
         self.add_text("dim", LAYERS_REMEMBER)
         self.kept = self.add_text("")
-        tip = "Known faces must be searched for again; what GIMP's layers remember stays"
-        self.forget = ConfirmButton("Forget all inversions", "Forget them for good", tip)
+        tip = _("Known faces must be searched for again; what GIMP's layers remember stays")
+        self.forget = ConfirmButton(_("Forget all inversions"), _("Forget them for good"), tip)
         add_row(self.column, self.forget)
         self.note = self.add_text("dim")
         self.parasites.clicked.connect(lambda on: session.change({"keep_parasites": on}))
@@ -145,10 +146,14 @@ class Faces(Section):
         state = self.state
         self.parasites.setEnabled(state.settings is not None)
         self.parasites.setChecked(state.settings is None or state.settings.keep_parasites)
-        inversions = state.place("Inversions")
+        inversions = state.place(_("Inversions"))
         count = inversions.files if inversions else 0
         size = f" ({size_of(inversions.size)})" if inversions and count else ""
-        self.kept.setText(f"The engine keeps inversions, so that a face is searched for once: {count}{size}.")
+        self.kept.setText(
+            _("The engine keeps inversions, so that a face is searched for once: {count}{size}.").format(
+                count=count, size=size
+            )
+        )
         self.forget.setEnabled(state.is_free)
         self.note.setText(state.notes.get("forget", ""))
         self.note.setVisible(bool(self.note.text()))
@@ -158,7 +163,7 @@ class Places(Section):
     """Where things are, with their sizes."""
 
     def __init__(self, state: SettingsState, session: SettingsSession) -> None:
-        super().__init__("Where things are", state, session)
+        super().__init__(_("Where things are"), state, session)
         self.grid = QGridLayout()
         self.grid.setHorizontalSpacing(14)
         self.grid.setVerticalSpacing(4)
@@ -183,11 +188,11 @@ class Mending(Section):
     """Logs and diagnostics."""
 
     def __init__(self, state: SettingsState, session: SettingsSession, choose_file: Callable[[], str]) -> None:
-        super().__init__("When something is wrong", state, session)
+        super().__init__(_("When something is wrong"), state, session)
         self.logs = Choices("segment", 0)
-        self.logs.offer([(name, f"Show {name}", "Again: hide it") for name in LOGS])
+        self.logs.offer([(name, _("Show {name}").format(name=name), _("Again: hide it")) for name in LOGS])
         self.collect = button(
-            "Collect diagnostics…", "", "One ZIP that helps to find a fault; no pictures in it"
+            _("Collect diagnostics…"), "", _("One ZIP that helps to find a fault; no pictures in it")
         )
         add_row(self.column, self.collect)
         self.note = self.add_text("dim")

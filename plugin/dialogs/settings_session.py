@@ -11,6 +11,7 @@ from plugin.dialogs.chores import Json
 from plugin.dialogs.settings_state import SettingsState
 from plugin.dialogs.state import Problem
 from plugin.dialogs.upkeep import LOGS, Upkeep
+from plugin.likeness.words import _
 
 
 class SettingsSession(ChoreSession):
@@ -22,7 +23,7 @@ class SettingsSession(ChoreSession):
         self._upkeep = upkeep
 
     def refresh(self, asked: bool = False) -> None:
-        self.submit(lambda upkeep, _: upkeep.look(), "Looking at what is there", self.state.looked, asked)
+        self.submit(lambda upkeep, _: upkeep.look(), _("Looking at what is there"), self.state.looked, asked)
 
     def change(self, changes: Mapping[str, Any]) -> None:
         """A file of some lines: no thread for that. What cannot be written stands in the window."""
@@ -33,7 +34,13 @@ class SettingsSession(ChoreSession):
         except LikenessError as error:
             self.state.failed(Problem(error.code, error.sentence, error.remedy))
         except OSError as error:
-            self.state.failed(Problem("internal", f"The settings cannot be written: {error}.", "Try again."))
+            self.state.failed(
+                Problem(
+                    "internal",
+                    _("The settings cannot be written: {error}.").format(error=error),
+                    _("Try again."),
+                )
+            )
 
     def forget(self) -> None:
         """All inversions, and the pictures that lie with them."""
@@ -42,20 +49,20 @@ class SettingsSession(ChoreSession):
             self.state.forgotten(answer)
             self.refresh()
 
-        self.submit(lambda upkeep, _: upkeep.run("forget", "--all"), "Forgetting", done)
+        self.submit(lambda upkeep, _: upkeep.run("forget", "--all"), _("Forgetting"), done)
 
     def collect(self, path: str) -> None:
         """Look for what may be wrong, and write what helps to find it."""
         self.submit(
             lambda upkeep, _: upkeep.run("doctor", "--bundle", path),
-            "Looking at everything that Likeness stands on",
+            _("Looking at everything that Likeness stands on"),
             self.state.collected,
         )
 
     def stop_engine(self) -> None:
         """It ends with its windows; this one is among them when GIMP has opened it."""
         self.submit(
-            lambda upkeep, _: upkeep.run("stop"), "The engine is ending", lambda _: self.refresh(asked=True)
+            lambda upkeep, _: upkeep.run("stop"), _("The engine is ending"), lambda _: self.refresh(asked=True)
         )
 
     def show_log(self, name: str) -> None:

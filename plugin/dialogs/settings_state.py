@@ -13,6 +13,7 @@ from plugin.dialogs.chores import ChoreState, Json
 from plugin.dialogs.figures import MINUTE, device_name, duration_of, size_of
 from plugin.dialogs.observable import Topic
 from plugin.dialogs.upkeep import EngineFacts, Found, Place
+from plugin.likeness.words import _
 
 GPU = "mps" if sys.platform == "darwin" else "cuda"
 LEAST_MEMORY = 1000  # MB that the worker needs to start
@@ -54,10 +55,14 @@ class SettingsState(ChoreState):
     def engine_line(self) -> str:
         engine = self.engine
         if engine is None:
-            return "The engine does not run. GIMP starts it when it is needed."
-        device = f", on the {device_name(engine.device)}" if engine.device else ""
-        busy = ", at work" if engine.jobs else ""
-        return f"Version {engine.version} runs since {duration_of(engine.uptime_seconds)}{device}{busy}."
+            return _("The engine does not run. GIMP starts it when it is needed.")
+        device = (
+            _(", on the {device_name}").format(device_name=device_name(engine.device)) if engine.device else ""
+        )
+        busy = _(", at work") if engine.jobs else ""
+        return _("Version {version} runs since {duration}{device}{busy}.").format(
+            version=engine.version, duration=duration_of(engine.uptime_seconds), device=device, busy=busy
+        )
 
     def place(self, name: str) -> Place | None:
         return next((place for place in self.places if place.name == name), None)
@@ -95,22 +100,25 @@ class SettingsState(ChoreState):
         self.tell(Topic.STAGE)
 
     def forgotten(self, answer: Json) -> None:
-        self.notes["forget"] = (
-            f"Removed: inversions {answer['inversions']}, pictures {answer['pictures']}; "
-            f"{size_of(answer['bytes'])} are free again. Layers in GIMP keep what they remember: "
-            "Filters ▸ Likeness ▸ Forget Faces takes it from them."
-        )
+        self.notes["forget"] = _(
+            "Removed: inversions {inversions}, pictures {pictures}; {size} are free again. Layers in GIMP "
+            "keep what they remember: Filters ▸ Likeness ▸ Forget Faces takes it from them."
+        ).format(inversions=answer["inversions"], pictures=answer["pictures"], size=size_of(answer["bytes"]))
 
     def collected(self, answer: Json) -> None:
         """A bundle is written, and what doctor had found."""
         wrong = [one for one in answer["findings"] if one["level"] != "ok"]
         lines = [f"{one['subject']}: {one['sentence']} {one['remedy']}".strip() for one in wrong]
-        said = [f"Written: {answer['bundle']}. No picture, no name and no password is in it."]
-        self.notes["collect"] = "\n".join([*said, *(lines or ["Nothing wrong was found."])])
+        said = [
+            _("Written: {bundle}. No picture, no name and no password is in it.").format(
+                bundle=answer["bundle"]
+            )
+        ]
+        self.notes["collect"] = "\n".join([*said, *(lines or [_("Nothing wrong was found.")])])
         self.tell(Topic.STAGE)
 
     def show_log(self, name: str, text: str) -> None:
-        self.log, self.log_text = name, text.rstrip() or "Nothing has been logged."
+        self.log, self.log_text = name, text.rstrip() or _("Nothing has been logged.")
         self.tell(Topic.STAGE)
 
     def hide_log(self) -> None:

@@ -13,6 +13,7 @@ from plugin.dialogs.palette import Tones
 from plugin.dialogs.settings_sections import Computing, Faces, Mending, Places, Running
 from plugin.dialogs.settings_session import SettingsSession
 from plugin.dialogs.settings_state import SettingsState
+from plugin.likeness.words import _
 
 SCROLL_BAR = 12
 BUNDLE = "likeness-diagnostics.zip"
@@ -21,7 +22,7 @@ BUNDLE = "likeness-diagnostics.zip"
 class SettingsWindow(ChoreWindow):
     """Shows a `SettingsState`, reports to a `SettingsSession`. There is no *Apply*: what is chosen counts."""
 
-    title = "Settings"
+    title = _("Settings")
     size_at_first = (720, 820)
 
     def __init__(
@@ -67,11 +68,11 @@ class SettingsWindow(ChoreWindow):
         problem = self.state.problem
         self.problem.setVisible(problem is not None)
         if problem is not None:
-            self.problem.show_problem(problem, "Look again")
+            self.problem.show_problem(problem, _("Look again"))
         for section in self.sections:
             section.refresh()
 
     def choose_file(self) -> str:
         """Where the diagnostics are to be written; empty: nowhere."""
         first = str(Path.home() / BUNDLE)
-        return QFileDialog.getSaveFileName(self, "Write the diagnostics to", first, "ZIP (*.zip)")[0]
+        return QFileDialog.getSaveFileName(self, _("Write the diagnostics to"), first, "ZIP (*.zip)")[0]

@@ -10,6 +10,7 @@ from PyQt5.QtWidgets import QAbstractSlider, QHBoxLayout, QLabel, QSizePolicy, Q
 from engine.messages import DirectionInfo
 from plugin.dialogs.figure_field import STRENGTH, FigureField, Notation
 from plugin.dialogs.palette import Tones
+from plugin.likeness.words import _
 
 PER_UNIT = 100  # positions of the slider in a strength of 1.0
 HANDLE = 7.0
@@ -156,7 +157,7 @@ class SliderRow(QWidget):
         self.slider.setAccessibleName(direction.label)
         self.slider.setAccessibleDescription(direction.hint)
         self.figure = FigureField(notation)
-        self.figure.setAccessibleName(f"{direction.label}, as a figure")
+        self.figure.setAccessibleName(_("{label}, as a figure").format(label=direction.label))
         row.addWidget(self.name)
         row.addWidget(self.slider, 1)
         row.addWidget(self.figure)
@@ -190,4 +191,4 @@ class SliderRow(QWidget):
 def _tip(direction: DirectionInfo, *, elided: bool) -> str:
     words = [direction.label] if elided else []
     words += [direction.hint] if direction.hint else []
-    return "\n".join([*words, "Double click: back. Enter or a figure: type it."])
+    return "\n".join([*words, _("Double click: back. Enter or a figure: type it.")])

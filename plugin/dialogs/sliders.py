@@ -21,6 +21,7 @@ from plugin.dialogs.icons import icon
 from plugin.dialogs.observable import Topic
 from plugin.dialogs.palette import Tones
 from plugin.dialogs.slider import KEYS_SETTLE_MILLISECONDS, SliderRow
+from plugin.likeness.words import _
 
 
 class SliderPanel(QWidget):
@@ -61,12 +62,12 @@ class SliderPanel(QWidget):
         top = QHBoxLayout()
         top.setSpacing(6)
         self.search = QLineEdit()
-        self.search.setPlaceholderText("find a slider")
+        self.search.setPlaceholderText(_("find a slider"))
         self.search.setClearButtonEnabled(True)
-        self.search.setAccessibleName("Find a slider")
+        self.search.setAccessibleName(_("Find a slider"))
         self.search.textChanged.connect(self._state.seek)
         self.search.returnPressed.connect(self._enter_list)
-        self.reset_all = button("Reset all", "quiet", "All sliders back to 0")
+        self.reset_all = button(_("Reset all"), "quiet", _("All sliders back to 0"))
         self.reset_all.clicked.connect(self._state.reset_all)
         top.addWidget(self.search, 1)
         top.addWidget(self.reset_all)
@@ -128,14 +129,18 @@ class SliderPanel(QWidget):
             row.setVisible(name in seen)
         sought = self._state.search.strip()
         self.nothing.setVisible(bool(sought) and not groups)
-        self.nothing.setText(f"No slider is called “{sought}”.")
+        self.nothing.setText(_("No slider is called “{sought}”.").format(sought=sought))
         self._show_moved(groups)
 
     def _show_moved(self, groups: dict[str, SliderGroup]) -> None:
         """A closed group says how many of its sliders are not at 0."""
         for name, header in self.headers.items():
             group = groups.get(name)
-            moved = f"  · {group.moved} moved" if group and group.moved and not group.open else ""
+            moved = (
+                _("  · {moved} moved").format(moved=group.moved)
+                if group and group.moved and not group.open
+                else ""
+            )
             header.setText(f"{name}{moved}")
 
     def _show_values(self) -> None:

@@ -21,6 +21,7 @@ from engine.messages import DialogRequest, EditRequest, FaceFound, InvertRequest
 from plugin.dialogs.faces import Face, face_of
 from plugin.dialogs.layers import FaceLayers
 from plugin.dialogs.observable import Observable, Topic
+from plugin.likeness.words import _, said
 
 ALL_FACES = 0
 
@@ -52,8 +53,8 @@ class Problem:
 
 NO_FACE = Problem(
     "no_face",
-    "No face was found in this layer.",
-    "Use a layer that shows a face from the front or a little from the side, at least 12 pixels wide.",
+    _("No face was found in this layer."),
+    _("Use a layer that shows a face from the front or a little from the side, at least 12 pixels wide."),
 )
 
 
@@ -70,8 +71,8 @@ class Task:
 class DialogState(Observable, ABC):
     """What Invert and Edit have in common."""
 
-    procedure = "Face"
-    result_name = "Result"
+    procedure = _("Face")
+    result_name = _("Result")
 
     def __init__(self, request: DialogRequest, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -119,7 +120,12 @@ class DialogState(Observable, ABC):
     def warnings(self) -> tuple[str, ...]:
         """What there is to say against the faces and what became of them."""
         doubtful = [f for f in self.faces if f.drawback and f.number in self.chosen]
-        told = [f"Face {f.number} is {f.drawback}. An edit of it may disappoint." for f in doubtful]
+        told = [
+            _("Face {number} is {drawback}. An edit of it may disappoint.").format(
+                number=f.number, drawback=f.drawback
+            )
+            for f in doubtful
+        ]
         return tuple(dict.fromkeys(filter(None, [*told, *(item.warning for item in self.shown)])))
 
     @property
@@ -138,7 +144,7 @@ class DialogState(Observable, ABC):
     @property
     def where(self) -> str:
         """The line at the bottom: model, device, and that nothing leaves."""
-        return " · ".join(word for word in (self.model, self.device, "stays on this machine") if word)
+        return " · ".join(word for word in (self.model, self.device, _("stays on this machine")) if word)
 
     def inversion_requests(self) -> list[InvertRequest]:
         """What INVERTING asks the engine for, one after the other."""
@@ -237,7 +243,7 @@ class DialogState(Observable, ABC):
 
     def described(self, model: str, notice: str, device: str) -> None:
         """The engine said what it works with."""
-        self.model, self.notice, self.device = model, notice, device
+        self.model, self.notice, self.device = model, said(notice), device
         self.is_described, self.model_problem = True, None
         self.tell(Topic.DIRECTIONS)
 

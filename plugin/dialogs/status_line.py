@@ -9,6 +9,7 @@ from plugin.dialogs.bars import button
 from plugin.dialogs.chores import ChoreState
 from plugin.dialogs.observable import Topic
 from plugin.dialogs.state import DialogState, Stage, Task
+from plugin.likeness.words import _
 
 SAY_AFTER = 0.3  # seconds: what is quicker needs no words
 STOP_AFTER = 1.0  # and no button
@@ -33,7 +34,7 @@ class StatusLine(QWidget):
         self.text.setObjectName("dim")
         self.text.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
         self.text.setMinimumWidth(1)  # rather cut off than a wider window
-        self.halt = button("Stop", "quiet", "Stop what is under way")
+        self.halt = button(_("Stop"), "quiet", _("Stop what is under way"))
         row.addWidget(self.bar)
         row.addWidget(self.text)
         row.addWidget(self.halt)
@@ -76,7 +77,7 @@ class StatusLine(QWidget):
         words = self._state.where
         seconds = self._state.last_seconds
         if self._state.stage is Stage.READY and seconds is not None and seconds >= 0.05:
-            words += f" · made in {_seconds(seconds)}"
+            words += _(" · made in {seconds}").format(seconds=_seconds(seconds))
         self._say(words)
 
     def _say(self, words: str) -> None:
@@ -92,8 +93,8 @@ def _left(task: Task) -> str:
     if task.seconds_left is None or task.seconds_left < 1:
         return ""
     if task.seconds_left < 100:
-        return f"  about {task.seconds_left:.0f} s left"
-    return f"  about {task.seconds_left / 60:.0f} min left"
+        return _("  about {seconds_left:.0f} s left").format(seconds_left=task.seconds_left)
+    return _("  about {seconds_left:.0f} min left").format(seconds_left=task.seconds_left / 60)
 
 
 def _seconds(seconds: float) -> str:

@@ -16,6 +16,7 @@ from engine.paths import EMBEDDED_MODELS, Home
 from engine.settings import Settings, change_settings, load_settings
 from plugin.dialogs.lane import Engine
 from plugin.likeness.client import EngineProblem, JobCancelled
+from plugin.likeness.words import _
 
 Json = dict[str, Any]
 COMMAND = (sys.executable, str(Path(engine.__file__).parent))  # as `python -m engine`, from anywhere
@@ -71,12 +72,12 @@ class Upkeep:
         """Raises `BadRequest` where the settings make no sense, and `EngineProblem`."""
         home = self._home
         places = (
-            Place.of("Inversions", home.inversions),
-            Place.of("Imported models", home.models),
-            Place.of("Embedded model", EMBEDDED_MODELS / "default"),
-            Place.of("Pictures on their way", home.spool),
-            Place.of("Logs", home.logs),
-            Place.of("Settings", home.settings_file),
+            Place.of(_("Inversions"), home.inversions),
+            Place.of(_("Imported models"), home.models),
+            Place.of(_("Embedded model"), EMBEDDED_MODELS / "default"),
+            Place.of(_("Pictures on their way"), home.spool),
+            Place.of(_("Logs"), home.logs),
+            Place.of(_("Settings"), home.settings_file),
         )
         return Found(load_settings(home), places, self._engine())
 
@@ -116,7 +117,9 @@ class Upkeep:
         except ValueError:
             last = "".join(complaint.strip().splitlines()[-1:])[:300]
             raise EngineProblem(
-                "internal", f"The command ended without an answer ({last}).", "Try again."
+                "internal",
+                _("The command ended without an answer ({last}).").format(last=last),
+                _("Try again."),
             ) from None
         if "error" in answer:
             error = answer["error"]

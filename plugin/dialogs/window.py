@@ -25,6 +25,7 @@ from plugin.dialogs.session import GOODBYE_SECONDS, Session
 from plugin.dialogs.split_handle import HALF
 from plugin.dialogs.state import DialogState, Stage, View
 from plugin.dialogs.status_line import StatusLine
+from plugin.likeness.words import _
 
 PANEL_LETTERS = 48  # width of the panel in average letters
 PANEL_PART = 0.42  # of the window, at most
@@ -57,8 +58,8 @@ class DialogWindow(QWidget):
         self.problem = ProblemCard()
         self.notice = small_print()
         self.result = ResultMenu(state, settings)
-        self.cancel = button("Cancel", "", "Close without a change (Esc)")
-        self.apply = button("Apply", "primary", "Make the layer in GIMP (Ctrl+Enter)")
+        self.cancel = button(_("Cancel"), "", _("Close without a change (Esc)"))
+        self.apply = button(_("Apply"), "primary", _("Make the layer in GIMP (Ctrl+Enter)"))
         self.panel = QWidget()
         self.panel.setObjectName("panel")
         self.panel_column = QVBoxLayout(self.panel)
@@ -77,10 +78,10 @@ class DialogWindow(QWidget):
     def mend_text(self) -> str:
         """What that button says; empty when there is nothing to press."""
         problem = self.state.problem
-        return "" if problem is not None and problem.code == "no_face" else "Try again"
+        return "" if problem is not None and problem.code == "no_face" else _("Try again")
 
     def stopped_text(self) -> str:
-        return "The inversion was stopped."
+        return _("The inversion was stopped.")
 
     # --- building -----------------------------------------------------------------------------------------
 
@@ -194,7 +195,7 @@ class DialogWindow(QWidget):
         red = bool(state.shown) and (
             state.shown_view is View.MASK or (state.overlay and state.shown_view is not View.GENERATED)
         )
-        self.picture.legend = "red stays the photograph’s" if red else "original" if state.peeking else ""
+        self.picture.legend = _("red stays the photograph’s") if red else _("original") if state.peeking else ""
 
     def _show_stage(self) -> None:
         state = self.state
@@ -202,9 +203,9 @@ class DialogWindow(QWidget):
         if state.problem is not None:
             self.problem.show_problem(state.problem, self.mend_text())
         elif state.stage is Stage.STOPPED:
-            self.problem.show_note(self.stopped_text(), "Start again")
+            self.problem.show_note(self.stopped_text(), _("Start again"))
         elif self.needs_sliders and state.model_problem is not None:
-            self.problem.show_problem(state.model_problem, "Try again")
+            self.problem.show_problem(state.model_problem, _("Try again"))
         self.problem.setVisible(
             state.problem is not None
             or state.stage is Stage.STOPPED

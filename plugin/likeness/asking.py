@@ -17,13 +17,14 @@ from .client import EngineProblem, JobCancelled  # noqa: E402
 from .gimpfu_compat import Cancelled, Refusal, widgets  # noqa: E402
 from .job import Report  # noqa: E402
 from .waiting import attend  # noqa: E402
+from .words import _  # noqa: E402
 
 Answered = TypeVar("Answered")
 FOLDER = Path(__file__).resolve().parent
 
 # What a window needs to know of the desktop; the engine passes nothing else on to its dialogs.
 DESKTOP = re.compile(
-    r"DISPLAY|WAYLAND_DISPLAY|XAUTHORITY|XDG_RUNTIME_DIR|LANG|LC_[A-Z]+|QT_QPA_PLATFORM|QT_QPA_PLATFORMTHEME"
+    r"DISPLAY|WAYLAND_DISPLAY|XAUTHORITY|XDG_RUNTIME_DIR|LANG|LANGUAGE|LC_[A-Z]+|QT_QPA_PLATFORM|QT_QPA_PLATFORMTHEME"
     r"|QT_[A-Z_]*SCALE[A-Z_]*|QT_[A-Z_]*SCALING|QT_FONT_DPI|QT_STYLE_OVERRIDE|XDG_CURRENT_DESKTOP|GTK_THEME"
     r"|XCURSOR_THEME|XCURSOR_SIZE"
 )
@@ -32,7 +33,7 @@ DESKTOP = re.compile(
 def ask(run: Callable[[Report], Answered]) -> Answered:
     """Do a job's `run` while GIMP goes on. Raises `Cancelled`, and `Refusal` with what the engine has to say."""
     try:
-        return attend(run, "Likeness: asking the engine…")
+        return attend(run, _("Likeness: asking the engine…"))
     except JobCancelled:
         raise Cancelled from None
     except EngineProblem as problem:
@@ -50,8 +51,10 @@ def desktop() -> dict[str, str]:
 def refuse_indexed(image: Gimp.Image) -> None:
     if image.get_base_type() == Gimp.ImageBaseType.INDEXED:
         raise Refusal(
-            "An indexed image takes no layer with a face: it has a palette only. Convert it first with "
-            "Image ▸ Mode ▸ RGB."
+            _(
+                "An indexed image takes no layer with a face: it has a palette only. Convert it first with Image "
+                "▸ Mode ▸ RGB."
+            )
         )
 
 
@@ -61,12 +64,12 @@ def offer_conversion() -> None:
     dialog = Gtk.MessageDialog(
         message_type=Gtk.MessageType.QUESTION,
         buttons=Gtk.ButtonsType.NONE,
-        text="This image is indexed: it has a palette only, and takes no layer with a face.",
-        secondary_text="It can be converted to RGB. One undo takes back the conversion and the new layer.",
+        text=_("This image is indexed: it has a palette only, and takes no layer with a face."),
+        secondary_text=_("It can be converted to RGB. One undo takes back the conversion and the new layer."),
     )
     dialog.set_title("Likeness")
-    dialog.add_button("_Cancel", Gtk.ResponseType.CANCEL)
-    dialog.add_button("Convert to _RGB", Gtk.ResponseType.OK)
+    dialog.add_button(_("_Cancel"), Gtk.ResponseType.CANCEL)
+    dialog.add_button(_("Convert to _RGB"), Gtk.ResponseType.OK)
     dialog.set_default_response(Gtk.ResponseType.OK)
     GimpUi.window_set_transient(dialog)
     response = dialog.run()

@@ -16,6 +16,7 @@ from typing import Any
 from . import launch
 from .client import EngineProblem
 from .job import Report, tell
+from .words import _
 
 AS_IN_THE_SETTINGS = "settings"
 PRESETS = (AS_IN_THE_SETTINGS, "fast", "balanced", "best")  # the others are the engine's
@@ -76,5 +77,7 @@ def _outcome(said: str, last: str) -> Outcome:
         return Outcome(len(data["edited"]), data["passed_over"], failed)
     except (ValueError, TypeError, KeyError):
         raise EngineProblem(
-            "internal", f"The batch ended without an outcome. {last[:300]}".strip(), "Run it again: it goes on."
+            "internal",
+            _("The batch ended without an outcome. {last}").format(last=last[:300]).strip(),
+            _("Run it again: it goes on."),
         ) from None

@@ -19,6 +19,7 @@ from gi.repository import Gegl, Gimp  # noqa: E402
 from . import compositing, parasite  # noqa: E402
 from .gimpfu_compat import Refusal  # noqa: E402
 from .job import MAX_PIXELS, MAX_SIDE, Picture  # noqa: E402
+from .words import _  # noqa: E402
 
 EIGHT_BIT = (Gimp.Precision.U8_NON_LINEAR, Gimp.Precision.U8_LINEAR, Gimp.Precision.U8_PERCEPTUAL)
 GEGL_FORMAT = {
@@ -46,14 +47,18 @@ class Source:
 def check_layer(image: Gimp.Image, drawable: Gimp.Drawable) -> None:
     """Raise `Refusal` when nothing can be laid above this drawable."""
     if not drawable.is_layer():
-        raise Refusal("This is no layer. Select the layer that holds the photograph, not a mask or a channel.")
+        raise Refusal(
+            _("This is no layer. Select the layer that holds the photograph, not a mask or a channel.")
+        )
     if image.get_floating_sel() is not None:
-        raise Refusal("A floating selection is in the way. Anchor it first: Layer ▸ Anchor Layer.")
+        raise Refusal(_("A floating selection is in the way. Anchor it first: Layer ▸ Anchor Layer."))
     width, height = drawable.get_width(), drawable.get_height()
     if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
         raise Refusal(
-            f"The layer of {width} × {height} pixels is too large. Copy the faces to a layer of less than "
-            f"{MAX_PIXELS // 1_000_000} million pixels."
+            _(
+                "The layer of {width} × {height} pixels is too large. Copy the faces to a layer of less than "
+                "{max_pixels} million pixels."
+            ).format(width=width, height=height, max_pixels=MAX_PIXELS // 1_000_000)
         )
 
 
@@ -73,8 +78,10 @@ def read_note(layer: Gimp.Layer) -> parasite.Note | None:
         return parasite.read(bytes(found.get_data()))
     except parasite.NoteDamaged as damage:
         raise Refusal(
-            f"What “{layer.get_name()}” remembers of its face is damaged: {damage}. Select the layer with the "
-            "photograph and edit the face anew."
+            _(
+                "What “{layer}” remembers of its face is damaged: {damage}. Select the layer with the photograph "
+                "and edit the face anew."
+            ).format(layer=layer.get_name(), damage=damage)
         ) from None
 
 
@@ -105,16 +112,16 @@ def title(image: Gimp.Image, layer: Gimp.Layer) -> str:
 def obstacle(source: Source) -> str:
     """Why the result can no longer be laid above its source, as a sentence; empty when it can."""
     if not source.image.is_valid():
-        return "The image was closed while the face was worked on."
+        return _("The image was closed while the face was worked on.")
     if not source.layer.is_valid():
-        return "The layer was deleted while the face was worked on."
+        return _("The layer was deleted while the face was worked on.")
     image, layer, picture = source.image, source.layer, source.picture
     if (layer.get_width(), layer.get_height()) != (picture.width, picture.height):
-        return "The layer's size was changed while the face was worked on."
+        return _("The layer's size was changed while the face was worked on.")
     if (image.get_base_type(), image.get_precision()) != (source.base_type, source.precision):
-        return "The image's mode was changed while the face was worked on."
+        return _("The image's mode was changed while the face was worked on.")
     if image.get_floating_sel() is not None:
-        return "A floating selection was made while the face was worked on."
+        return _("A floating selection was made while the face was worked on.")
     return ""
 
 

@@ -24,6 +24,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from .wire import PROTOCOL, Connection, EngineProblem, Json, check_protocol, read_connection_file
+from .words import _
 
 __all__ = ["BYTES_PER_PIXEL", "PROTOCOL", "Client", "EngineProblem", "JobCancelled", "Json"]
 
@@ -58,7 +59,9 @@ class Client:
         check_protocol(facts)
         client = cls(facts["address"], facts["token"])
         if client.status(timeout=GREETING_SECONDS).get("boot_id") != facts.get("boot_id"):
-            raise EngineProblem("engine_unavailable", "Another engine answers than the connection file names.")
+            raise EngineProblem(
+                "engine_unavailable", _("Another engine answers than the connection file names.")
+            )
         return client
 
     # --- calls --------------------------------------------------------------------------------------------
@@ -97,7 +100,12 @@ class Client:
         }
         expected = picture["width"] * picture["height"] * BYTES_PER_PIXEL[picture["format"]]
         if len(data) != expected:
-            raise EngineProblem("internal", f"A picture of {expected} bytes arrived with {len(data)}.")
+            raise EngineProblem(
+                "internal",
+                _("A picture of {expected} bytes arrived with {count}.").format(
+                    expected=expected, count=len(data)
+                ),
+            )
         return picture, data
 
     def inversion(self, identity: str) -> bytes:
@@ -240,7 +248,7 @@ def _refusal(body: bytes) -> EngineProblem:
     try:
         return _problem(json.loads(body))
     except (ValueError, KeyError, TypeError):
-        return EngineProblem("internal", "The engine refused without saying why.", "See its log.")
+        return EngineProblem("internal", _("The engine refused without saying why."), _("See its log."))
 
 
 def _problem(error: Json) -> EngineProblem:
@@ -249,7 +257,9 @@ def _problem(error: Json) -> EngineProblem:
 
 def _lost(error: Exception) -> EngineProblem:
     if isinstance(error, ConnectionRefusedError | FileNotFoundError):
-        return EngineProblem("engine_unavailable", "No engine is running.")
+        return EngineProblem("engine_unavailable", _("No engine is running."))
     return EngineProblem(
-        "engine_unavailable", f"The engine does not answer ({error}).", "Try again: it is started anew."
+        "engine_unavailable",
+        _("The engine does not answer ({error}).").format(error=error),
+        _("Try again: it is started anew."),
     )

@@ -9,12 +9,13 @@ from gi.repository import Gimp
 from . import canvas, parasite
 from .gimpfu_compat import PF_DRAWABLES, PF_IMAGE, PF_INT, register
 from .procedures import ABOUT, MENU
+from .words import _
 
-HELP = (
-    "A layer that Likeness made remembers its face (the inversion, which is a face in numbers), so that its edit can be "
-    "taken up again, also from a saved .xcf. This removes it from all layers of the image; their pixels stay. One undo "
-    "takes it back; files that were saved before keep it. What the engine keeps is removed by "
-    "“python -m engine forget”."
+HELP = _(
+    "A layer that Likeness made remembers its face (the inversion, which is a face in numbers), so "
+    "that its edit can be taken up again, also from a saved .xcf. This removes it from all layers of "
+    "the image; their pixels stay. One undo takes it back; files that were saved before keep it. "
+    "What the engine keeps is removed by “python -m engine forget”."
 )
 
 
@@ -35,9 +36,11 @@ def forget_for_a_person(image, layers):
     """Filters ▸ Likeness ▸ Forget Faces"""
     count = forget(image, layers)
     if count:
-        said = f"Layers that no longer remember a face: {count}. Save the image to have it so in its file."
+        said = _(
+            "Layers that no longer remember a face: {count}. Save the image to have it so in its file."
+        ).format(count=count)
     else:
-        said = "No layer of this image remembers a face."
+        said = _("No layer of this image remembers a face.")
     Gimp.message(said)
     return count, {}
 
@@ -54,16 +57,16 @@ def declare() -> None:
     """Declare it to GIMP."""
     register(
         "plug-in-likeness-forget",
-        "Remove what the layers of an image remember of faces",
+        _("Remove what the layers of an image remember of faces"),
         HELP,
         *ABOUT,
-        "_Forget Faces",
+        _("_Forget Faces"),
         "*",
         [
-            (PF_IMAGE, "image", "The image", None),
-            (PF_DRAWABLES, "drawables", "Any; all layers are meant", None),
+            (PF_IMAGE, "image", _("The image"), None),
+            (PF_DRAWABLES, "drawables", _("Any; all layers are meant"), None),
         ],
-        [(PF_INT, "count", "How many layers remembered a face")],
+        [(PF_INT, "count", _("How many layers remembered a face"))],
         forget,
         menu=MENU,
         interactive=forget_for_a_person,

@@ -83,6 +83,7 @@ from .gimpfu_values import (  # noqa: E402
     check_result,
     value_of,
 )
+from .words import _  # noqa: E402
 
 __all__ = [*gimpfu_values.__all__, "Cancelled", "Refusal", "main", "register"]
 
@@ -211,7 +212,9 @@ def _run(procedure, run_mode, image, drawables, config, declared):
         return procedure.new_return_values(status.EXECUTION_ERROR, _error(str(refusal)))
     except Exception as defect:
         traceback.print_exc()
-        sentence = f"{declared.name} stopped on a defect of its own: {type(defect).__name__}: {defect}"
+        sentence = _("{name} stopped on a defect of its own: {name_2}: {defect}").format(
+            name=declared.name, name_2=type(defect).__name__, defect=defect
+        )
         return procedure.new_return_values(status.EXECUTION_ERROR, _error(sentence))
 
 
@@ -222,7 +225,7 @@ def widgets():
     from gi.repository import GimpUi, Gtk
 
     if not Gtk.init_check(None)[0]:
-        raise Refusal("There is no display to open a window on.")
+        raise Refusal(_("There is no display to open a window on."))
     GimpUi.init("likeness")
     return GimpUi, Gtk
 
@@ -234,7 +237,7 @@ def _error(sentence):
 def _call(procedure, run_mode, image, drawables, config, declared):
     if declared.drawables == PF_DRAWABLE:
         if len(drawables) != 1:
-            raise Refusal(f"Select one layer; {len(drawables)} are selected.")
+            raise Refusal(_("Select one layer; {count} are selected.").format(count=len(drawables)))
         drawables = drawables[0]
     interactive = run_mode == Gimp.RunMode.INTERACTIVE
     if interactive and declared.interactive is None and declared.arguments and declared.menu:

@@ -14,6 +14,7 @@ from typing import Any
 from . import launch
 from .client import BYTES_PER_PIXEL, Client, EngineProblem
 from .parasite import Note, Rect
+from .words import _, said
 
 Report = Callable[[str, float | None], None]
 
@@ -108,7 +109,7 @@ class Work:
         if self._face_edits:
             request |= self._edits_of_faces(client, request, report)
         if request["kind"] == "dialog":
-            report("Likeness: the dialog is open", None)
+            report(_("Likeness: the dialog is open"), None)
         result = client.run(request, lambda event: tell(event, report))
         keep = _keeps_inversions(home)
         faces = [self._face(client, face, keep) for face in result["faces"]]
@@ -184,7 +185,9 @@ class RestoreWork:
 def _engine(folder: Path, report: Report) -> tuple[Path, Client]:
     """The home, and the way to its engine, which is started if need be."""
     home, command = launch.read_location(folder)
-    client = launch.ensure_engine(home, command, on_wait=lambda: report("Likeness: starting the engine…", None))
+    client = launch.ensure_engine(
+        home, command, on_wait=lambda: report(_("Likeness: starting the engine…"), None)
+    )
     return home, client
 
 
@@ -197,11 +200,13 @@ def _selected_faces(client: Client, request: dict[str, Any], selected: Picture, 
     there = [face for face in found if not wanted or face["number"] in wanted]
     inside = [face["number"] for face in there if _is_selected(face["box"], selected)]
     if there and not inside:
-        which = f"Face {wanted[0]} does not lie" if len(wanted) == 1 else "No face lies"
+        which = (
+            _("Face {wanted} does not lie").format(wanted=wanted[0]) if len(wanted) == 1 else _("No face lies")
+        )
         raise EngineProblem(
             "no_face",
-            f"{which} in the selection.",
-            "Select what is to be taken up to the middle of the face, or select nothing: then all are.",
+            _("{which} in the selection.").format(which=which),
+            _("Select what is to be taken up to the middle of the face, or select nothing: then all are."),
         )
     return inside or wanted
 
@@ -222,7 +227,7 @@ def tell(event: dict[str, Any], report: Report) -> None:
     if event["event"] == "progress":
         left = event.get("seconds_left")
         more = f" ({left:.0f} s)" if left is not None and left >= 2 else ""
-        report(f"Likeness: {event['message']}{more}", float(event["fraction"]))
+        report(f"Likeness: {said(event['message'])}{more}", float(event["fraction"]))
 
 
 def _fetch(client: Client, identity: str, width: int, height: int, pixel_format: str) -> Picture:
@@ -231,7 +236,11 @@ def _fetch(client: Client, identity: str, width: int, height: int, pixel_format:
     found = (shape["width"], shape["height"], shape["format"], len(pixels))
     expected = (width, height, pixel_format, width * height * BYTES_PER_PIXEL[pixel_format])
     if found != expected:
-        raise EngineProblem("internal", f"The engine sent {found} where {expected} was due.", "See its log.")
+        raise EngineProblem(
+            "internal",
+            _("The engine sent {found} where {expected} was due.").format(found=found, expected=expected),
+            _("See its log."),
+        )
     return Picture(width, height, pixel_format, bytes(pixels))
 
 

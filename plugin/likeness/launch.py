@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from .client import Client, EngineProblem
+from .words import _
 
 LOG_LIMIT = 1_000_000
 _POLL_SECONDS = 0.05
@@ -55,8 +56,8 @@ def read_location(folder: Path) -> tuple[Path, list[str]]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EngineProblem(
             "engine_unavailable",
-            f"{path} does not say where the engine is ({error}).",
-            "Install Likeness again.",
+            _("{path} does not say where the engine is ({error}).").format(path=path, error=error),
+            _("Install Likeness again."),
         ) from None
     return Path(os.environ.get("LIKENESS_HOME") or home).expanduser(), list(command)
 
@@ -108,7 +109,9 @@ def start_command(
 
 def _not_started(error: OSError) -> EngineProblem:
     return EngineProblem(
-        "engine_unavailable", f"The engine could not be started: {error}.", "Install Likeness again."
+        "engine_unavailable",
+        _("The engine could not be started: {error}.").format(error=error),
+        _("Install Likeness again."),
     )
 
 
@@ -119,8 +122,8 @@ def _make_folders(home_root: Path) -> None:
     except OSError as error:
         raise EngineProblem(
             "engine_unavailable",
-            f"The engine's folder cannot be made: {error}.",
-            "Set LIKENESS_HOME to a folder that you can write.",
+            _("The engine's folder cannot be made: {error}.").format(error=error),
+            _("Set LIKENESS_HOME to a folder that you can write."),
         ) from error
 
 
@@ -159,11 +162,15 @@ def _start(home_root: Path, command: list[str], deadline: float, on_wait: Callab
         if ended:
             reason = _last_line(log, written_before)
             raise EngineProblem(
-                "engine_unavailable", f"The engine ended at its start. {reason}".strip(), f"Its log is {log}."
+                "engine_unavailable",
+                _("The engine ended at its start. {reason}").format(reason=reason).strip(),
+                _("Its log is {log}.").format(log=log),
             )
         ended = process.returncode is not None  # and look once more: another engine may have been there first
         _wait(on_wait)
-    raise EngineProblem("engine_unavailable", "The engine does not answer in time.", f"Its log is {log}.")
+    raise EngineProblem(
+        "engine_unavailable", _("The engine does not answer in time."), _("Its log is {log}.").format(log=log)
+    )
 
 
 def _environment(home_root: Path) -> dict[str, str]:
@@ -212,12 +219,14 @@ def _start_lock(path: Path, deadline: float, on_wait: Callable[[], None] | None)
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise EngineProblem("engine_unavailable", f"The engine cannot be started: {error}.") from error
+        raise EngineProblem(
+            "engine_unavailable", _("The engine cannot be started: {error}.").format(error=error)
+        ) from error
     try:
         while not _try_lock(descriptor):
             if time.monotonic() > deadline:
                 raise EngineProblem(
-                    "engine_unavailable", "Another program has been starting the engine for too long."
+                    "engine_unavailable", _("Another program has been starting the engine for too long.")
                 )
             _wait(on_wait)
         yield

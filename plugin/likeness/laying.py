@@ -14,6 +14,7 @@ from . import canvas, compositing, parasite
 from .canvas import Source
 from .gimpfu_compat import Refusal
 from .job import Face, Filling, Picture
+from .words import _
 
 Place = tuple[Gimp.Layer, Gimp.Layer | None, int]  # a layer, its group, its position there
 
@@ -33,7 +34,7 @@ def add_filling(source: Source, filling: Filling) -> Gimp.Layer:
     """Lay what fills a region above the source, its layer mask the region, in one undo step as `add_faces`."""
     with canvas.one_step(source.image):
         canvas.leave_palette(source.image)
-        layer = compositing.new_layer(source.layer, "Likeness: restored", filling.rect)
+        layer = compositing.new_layer(source.layer, _("Likeness: restored"), filling.rect)
         try:
             canvas.write(layer, compositing.fitted(layer, source.layer, filling.rect, filling.layer))
             _add_layer_mask(layer, filling.layer_mask)
@@ -59,7 +60,9 @@ def replace_face(
         return None
     if target.get_lock_content():
         raise Refusal(
-            f"The pixels of “{target.get_name()}” are locked. Unlock them in the Layers dialog first."
+            _("The pixels of “{target}” are locked. Unlock them in the Layers dialog first.").format(
+                target=target.get_name()
+            )
         )
     image = source.image
     with canvas.one_step(image):
@@ -160,5 +163,5 @@ def _insert(image: Gimp.Image, places: list[Place]) -> None:
         if not image.insert_layer(layer, parent, position):
             for inserted in reversed(done):
                 image.remove_layer(inserted)
-            raise Refusal("GIMP refused the new layer. See its error console.")
+            raise Refusal(_("GIMP refused the new layer. See its error console."))
         done.append(layer)

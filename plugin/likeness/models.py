@@ -6,17 +6,21 @@ from .asking import FOLDER, ask, desktop
 from .gimpfu_compat import Refusal, register
 from .job import ModelsWork
 from .procedures import ABOUT, MENU
+from .words import _
 
-HELP = (
-    "A window of the Likeness engine opens: which models are installed, what they are and on what terms; files that "
-    "you have become models, others are downloaded once you have accepted their terms, and edit directions get names. "
-    "GIMP goes on meanwhile; closing the window ends the procedure."
+HELP = _(
+    "A window of the Likeness engine opens: which models are installed, what they are and on what "
+    "terms; files that you have become models, others are downloaded once you have accepted their "
+    "terms, and edit directions get names. GIMP goes on meanwhile; closing the window ends the "
+    "procedure."
 )
 
 
 def refuse():
     """plug-in-likeness-models, from a script."""
-    raise Refusal("This opens a window, for which a person is needed. Scripts use `python -m engine models`.")
+    raise Refusal(
+        _("This opens a window, for which a person is needed. Scripts use `python -m engine models`.")
+    )
 
 
 def open_window():
@@ -29,10 +33,10 @@ def declare() -> None:
     """Declare it to GIMP."""
     register(
         "plug-in-likeness-models",
-        "Import, download and choose the models that Likeness works with",
+        _("Import, download and choose the models that Likeness works with"),
         HELP,
         *ABOUT,
-        "_Models…",
+        _("_Models…"),
         "",
         [],
         [],

@@ -20,6 +20,8 @@ import re
 import secrets
 from dataclasses import dataclass, replace
 
+from .words import _
+
 NAME = "likeness-inversion"
 IMAGE_NAME = "likeness-image"
 FORMAT = 1
@@ -86,13 +88,13 @@ def written(note: Note) -> bytes:
 def read(data: bytes) -> Note:
     """The note in a parasite's bytes. Raises `NoteDamaged`."""
     if len(data) >= MAX_BYTES:
-        raise NoteDamaged("it is too large")
+        raise NoteDamaged(_("it is too large"))
     try:
         content = json.loads(data.decode("ascii"))
     except (ValueError, RecursionError):
-        raise NoteDamaged("it is no JSON") from None
+        raise NoteDamaged(_("it is no JSON")) from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise NoteDamaged("it has another format")
+        raise NoteDamaged(_("it has another format"))
     return Note(
         id=_matching(content, "id", r"[0-9a-f]{64}"),
         inversion=_inversion(content),
@@ -112,12 +114,12 @@ def parse_edits(text: str) -> dict[int, dict[str, float]]:
     try:
         content = json.loads(text or "{}")
     except (ValueError, RecursionError):
-        raise NoteDamaged("it is no JSON") from None
+        raise NoteDamaged(_("it is no JSON")) from None
     if not isinstance(content, dict) or not any(isinstance(value, dict) for value in content.values()):
         return {ALL_FACES: _edits(content)}
     for number in content:
         if not re.fullmatch("[1-9][0-9]{0,2}", number):
-            raise NoteDamaged(f"“{number[:60]}” is no number of a face")
+            raise NoteDamaged(_("“{number}” is no number of a face").format(number=number[:60]))
     return {int(number): _edits(edits) for number, edits in content.items()}
 
 
@@ -125,9 +127,9 @@ def layer_name(edits: dict[str, float], face: int) -> str:
     """What the layer is called: what was done, and to which face."""
     done = [f"{name} {_figure(strength)}" for name, strength in edits.items() if strength]
     if not done:
-        return f"Likeness: face {face}"
-    more = f" and {len(done) - 3} more" if len(done) > 3 else ""
-    return f"Likeness: {', '.join(done[:3])}{more} (face {face})"
+        return _("Likeness: face {face}").format(face=face)
+    more = _(" and {count} more").format(count=len(done) - 3) if len(done) > 3 else ""
+    return _("Likeness: {names}{more} (face {face})").format(names=", ".join(done[:3]), more=more, face=face)
 
 
 def _figure(strength: float) -> str:
@@ -141,29 +143,29 @@ def _inversion(content: dict) -> bytes | None:
     if text is None:
         return None
     if not isinstance(text, str):
-        raise NoteDamaged("“inversion” is no text")
+        raise NoteDamaged(_("“inversion” is no text"))
     try:
         return base64.b64decode(text, validate=True)
     except binascii.Error:
-        raise NoteDamaged("“inversion” is no base64") from None
+        raise NoteDamaged(_("“inversion” is no base64")) from None
 
 
 def _edits(value: object) -> dict[str, float]:
     if not isinstance(value, dict) or len(value) > 1000:
-        raise NoteDamaged("the edits are no object of strengths")
+        raise NoteDamaged(_("the edits are no object of strengths"))
     for name, strength in value.items():
         number = isinstance(strength, int | float) and not isinstance(strength, bool)
         if not number or not math.isfinite(strength) or abs(strength) > MAX_STRENGTH:
-            raise NoteDamaged(f"the strength of “{name[:60]}” is no number from −10 to 10")
+            raise NoteDamaged(_("the strength of “{name}” is no number from −10 to 10").format(name=name[:60]))
         if len(name) > 60:
-            raise NoteDamaged(f"the name “{name[:60]}…” is too long")
+            raise NoteDamaged(_("the name “{name}…” is too long").format(name=name[:60]))
     return {name: float(strength) for name, strength in value.items()}
 
 
 def _matching(content: dict, key: str, pattern: str) -> str:
     value = content.get(key)
     if not isinstance(value, str) or not re.fullmatch(pattern, value):
-        raise NoteDamaged(f"“{key}” makes no sense")
+        raise NoteDamaged(_("“{key}” makes no sense").format(key=key))
     return value
 
 
@@ -171,8 +173,8 @@ def _numbers(content: dict, key: str, count: int, least: int, most: int) -> tupl
     value = content.get(key)
     values = [value] if count == 1 else value
     if not isinstance(values, list) or len(values) != count:
-        raise NoteDamaged(f"“{key}” makes no sense")
+        raise NoteDamaged(_("“{key}” makes no sense").format(key=key))
     for number in values:
         if not isinstance(number, int) or isinstance(number, bool) or not least <= number <= most:
-            raise NoteDamaged(f"“{key}” makes no sense")
+            raise NoteDamaged(_("“{key}” makes no sense").format(key=key))
     return tuple(values)

@@ -16,6 +16,7 @@ from .asking import FOLDER, ask, desktop, offer_conversion, refuse_indexed
 from .gimpfu_compat import PF_DRAWABLE, PF_IMAGE, PF_INT, PF_LAYERS, PF_RADIO, PF_STRING, Refusal, register
 from .job import Answer, Work
 from .parasite import ALL_FACES
+from .words import _
 
 MENU = "<Image>/Filters/Likeness"
 ENGINES_OWN = -1  # refine-steps: what the settings say
@@ -90,17 +91,19 @@ def _check(image: Gimp.Image, photograph: Gimp.Layer, result: str) -> None:
     if result != results.IMAGE:
         refuse_indexed(image)
     if result == results.REPLACE and (obstacle := results.obstacle_to_replacing(photograph)):
-        raise Refusal(f"{obstacle} Choose another result.")
+        raise Refusal(_("{obstacle} Choose another result.").format(obstacle=obstacle))
 
 
 def _check_faces(strengths: dict[int, Any], face: int, note: parasite.Note | None) -> None:
     if strengths and note is not None:
         raise Refusal(
-            "The layer holds one face, and these edits are for several. Select the layer with the photograph, or pass "
-            'strengths alone, such as {"smile": 1.0}.'
+            _(
+                "The layer holds one face, and these edits are for several. Select the layer with the "
+                'photograph, or pass strengths alone, such as {"smile": 1.0}.'
+            )
         )
     if strengths and face != ALL_FACES:
-        raise Refusal("The argument “edits” says which faces are meant: leave “face” at 0.")
+        raise Refusal(_("The argument “edits” says which faces are meant: leave “face” at 0."))
 
 
 def _photograph(image: Gimp.Image, layer: Gimp.Layer, note: parasite.Note | None) -> Gimp.Layer:
@@ -108,22 +111,28 @@ def _photograph(image: Gimp.Image, layer: Gimp.Layer, note: parasite.Note | None
     if note is None:
         return layer
     if obstacle := results.obstacle_to_replacing(layer):
-        raise Refusal(f"{obstacle} Unlock them in the Layers dialog first.")
+        raise Refusal(_("{obstacle} Unlock them in the Layers dialog first.").format(obstacle=obstacle))
     if canvas.mark(image) != note.image:
         raise Refusal(
-            f"“{layer.get_name()}” was made from the photograph of another image. Select the layer with the "
-            "photograph in this one and edit the face anew."
+            _(
+                "“{layer}” was made from the photograph of another image. Select the layer with the photograph "
+                "in this one and edit the face anew."
+            ).format(layer=layer.get_name())
         )
     photograph = image.get_layer_by_tattoo(note.source)
     if photograph is None:
         raise Refusal(
-            f"The layer from which “{layer.get_name()}” was made is no longer in this image. Select the layer "
-            "with the photograph and edit the face anew."
+            _(
+                "The layer from which “{layer}” was made is no longer in this image. Select the layer with the "
+                "photograph and edit the face anew."
+            ).format(layer=layer.get_name())
         )
     if (photograph.get_width(), photograph.get_height()) != note.size:
         raise Refusal(
-            f"“{photograph.get_name()}” has changed its size since “{layer.get_name()}” was made from it. "
-            f"Select “{photograph.get_name()}” and edit the face anew."
+            _(
+                "“{photograph}” has changed its size since “{layer}” was made from it. Select “{photograph}” and "
+                "edit the face anew."
+            ).format(photograph=photograph.get_name(), layer=layer.get_name())
         )
     canvas.check_layer(image, photograph)
     return photograph
@@ -143,7 +152,9 @@ def parsed(edits: str) -> dict[int, dict[str, float]]:
         return parasite.parse_edits(edits)
     except parasite.NoteDamaged as damage:
         raise Refusal(
-            f'The argument “edits” cannot be used: {damage}. Pass a JSON object such as {{"smile": 1.0}}.'
+            _(
+                'The argument “edits” cannot be used: {damage}. Pass a JSON object such as {{"smile": 1.0}}.'
+            ).format(damage=damage)
         ) from None
 
 
@@ -158,30 +169,33 @@ def _remembered(window: str, answer: Answer) -> dict[str, Any]:
     return remembered | ({"edits": json.dumps(edits)} if window == "edit" else {})
 
 
-ABOUT = ("The authors of Likeness", "The authors of Likeness, GPL-3.0-or-later", "2026")
+ABOUT = (_("The authors of Likeness"), _("The authors of Likeness, GPL-3.0-or-later"), "2026")
 PLACE = [
-    (PF_IMAGE, "image", "The image", None),
-    (PF_DRAWABLE, "drawable", "The layer that holds the photograph", None),
+    (PF_IMAGE, "image", _("The image"), None),
+    (PF_DRAWABLE, "drawable", _("The layer that holds the photograph"), None),
 ]
-MODEL = (PF_STRING, "model", "_Model: its name, empty = the one in the engine's settings", "")
+MODEL = (PF_STRING, "model", _("_Model: its name, empty = the one in the engine's settings"), "")
 METHOD = [
-    (PF_INT, "refine-steps", "_Refine: steps, -1 = as in the engine's settings", ENGINES_OWN, (-1, 5000)),
+    (PF_INT, "refine-steps", _("_Refine: steps, -1 = as in the engine's settings"), ENGINES_OWN, (-1, 5000)),
     MODEL,
 ]
-_FACE = (PF_INT, "face", "_Face: 0 = all of them, n = the n-th largest", 0, (0, 1000))
+_FACE = (PF_INT, "face", _("_Face: 0 = all of them, n = the n-th largest"), 0, (0, 1000))
 _EDITS = (
     PF_STRING,
     "edits",
-    '_Edits: a JSON object such as {"smile": 1.0}, for single faces {"1": {"smile": 1.0}, "3": {"age": -0.5}}',
+    _(
+        '_Edits: a JSON object such as {"smile": 1.0}, for single faces {"1": {"smile": 1.0}, "3": '
+        '{"age": -0.5}}'
+    ),
     "{}",
 )
-_RESULT = (PF_RADIO, "result", "Res_ult", results.LAYER)
-_RESULTS = [(PF_LAYERS, "layers", "The layers that hold the faces")]
-_HELP = (
-    "For each face a layer is laid above the selected one, at the face's place; its layer mask lets the "
-    "photograph through where it holds what the generator cannot make. With a selection only those faces are taken whose "
-    "middle is selected. The work is done by the Likeness engine on this machine, which is started when it does not "
-    "run. From a menu a dialog opens, from a script none."
+_RESULT = (PF_RADIO, "result", _("Res_ult"), results.LAYER)
+_RESULTS = [(PF_LAYERS, "layers", _("The layers that hold the faces"))]
+_HELP = _(
+    "For each face a layer is laid above the selected one, at the face's place; its layer mask lets "
+    "the photograph through where it holds what the generator cannot make. With a selection only "
+    "those faces are taken whose middle is selected. The work is done by the Likeness engine on this "
+    "machine, which is started when it does not run. From a menu a dialog opens, from a script none."
 )
 
 
@@ -189,10 +203,10 @@ def declare() -> None:
     """Declare the two to GIMP."""
     register(
         "plug-in-likeness-invert",
-        "Find the faces of a layer in a generator's latent space",
+        _("Find the faces of a layer in a generator's latent space"),
         _HELP,
         *ABOUT,
-        "_Invert Face…",
+        _("_Invert Face…"),
         "*",
         [*PLACE, _FACE, *METHOD, (*_RESULT, results.OF_AN_INVERSION)],
         _RESULTS,
@@ -202,10 +216,10 @@ def declare() -> None:
     )
     register(
         "plug-in-likeness-edit",
-        "Edit the faces of a layer, with the person kept",
-        _HELP + " With a layer selected that Likeness made, its edit is taken up again and replaced.",
+        _("Edit the faces of a layer, with the person kept"),
+        _HELP + _(" With a layer selected that Likeness made, its edit is taken up again and replaced."),
         *ABOUT,
-        "_Edit Face…",
+        _("_Edit Face…"),
         "*",
         [*PLACE, _FACE, *METHOD, _EDITS, (*_RESULT, results.CHOICES)],
         _RESULTS,

@@ -9,12 +9,13 @@ from .asking import FOLDER, ask, offer_conversion, refuse_indexed
 from .gimpfu_compat import PF_LAYERS, Refusal, register
 from .job import Filling, Picture, RestoreWork
 from .procedures import ABOUT, ENGINES_OWN, MENU, METHOD, PLACE
+from .words import _
 
-HELP = (
-    "A layer is laid above the selected one that fills the selection (a scratch, a stain, a hole, a blown "
-    "highlight) from what is left of the face; its layer mask is the selection, as soft as that. Pixels of the "
-    "face's other half are taken where it is seen, else the model's. The work is done by the Likeness engine on "
-    "this machine, which is started when it does not run."
+HELP = _(
+    "A layer is laid above the selected one that fills the selection (a scratch, a stain, a hole, a "
+    "blown highlight) from what is left of the face; its layer mask is the selection, as soft as "
+    "that. Pixels of the face's other half are taken where it is seen, else the model's. The work is "
+    "done by the Likeness engine on this machine, which is started when it does not run."
 )
 
 
@@ -45,7 +46,7 @@ def _restored(image, layer, refine_steps, model) -> tuple[Gimp.Layer, Filling]:
     }
     filling = ask(RestoreWork(FOLDER, source.picture, region, request).run)
     if obstacle := canvas.obstacle(source):
-        raise Refusal(f"{obstacle} Restore it again.")
+        raise Refusal(_("{obstacle} Restore it again.").format(obstacle=obstacle))
     return laying.add_filling(source, filling), filling
 
 
@@ -58,9 +59,13 @@ def _region(image: Gimp.Image, layer: Gimp.Layer) -> Picture:
     """The selection over a layer, a byte a pixel. Raises `Refusal` when there is none, or beside the layer."""
     region = canvas.read_selection(image, layer)
     if region is None:
-        raise Refusal("Nothing is selected. Select what is damaged in the face: it will be filled.")
+        raise Refusal(_("Nothing is selected. Select what is damaged in the face: it will be filled."))
     if not any(region.pixels):
-        raise Refusal(f"The selection lies beside “{layer.get_name()}”. Select what is damaged in its face.")
+        raise Refusal(
+            _("The selection lies beside “{layer}”. Select what is damaged in its face.").format(
+                layer=layer.get_name()
+            )
+        )
     return region
 
 
@@ -68,13 +73,13 @@ def declare() -> None:
     """Declare it to GIMP."""
     register(
         "plug-in-likeness-restore",
-        "Fill what is selected in a face from what is left of it",
+        _("Fill what is selected in a face from what is left of it"),
         HELP,
         *ABOUT,
-        "_Restore Face…",
+        _("_Restore Face…"),
         "*",
         [*PLACE, *METHOD],
-        [(PF_LAYERS, "layers", "The new layer")],
+        [(PF_LAYERS, "layers", _("The new layer"))],
         restore,
         menu=MENU,
         interactive=restore_for_a_person,

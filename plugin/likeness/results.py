@@ -16,13 +16,14 @@ from . import canvas, laying
 from .canvas import Source
 from .gimpfu_compat import Refusal
 from .job import Answer, Face
+from .words import _
 
 LAYER, GROUP, REPLACE, IMAGE = "layer", "group", "replace", "image"
 CHOICES = (
-    ("New layers, each with a layer mask", LAYER),
-    ("The same in a new layer group", GROUP),
-    ("Replace the layer's pixels, within the selection", REPLACE),
-    ("New image", IMAGE),
+    (_("New layers, each with a layer mask"), LAYER),
+    (_("The same in a new layer group"), GROUP),
+    (_("Replace the layer's pixels, within the selection"), REPLACE),
+    (_("New image"), IMAGE),
 )
 OF_AN_INVERSION = tuple(
     choice for choice in CHOICES if choice[1] != REPLACE
@@ -32,9 +33,9 @@ OF_AN_INVERSION = tuple(
 def obstacle_to_replacing(layer: Gimp.Layer) -> str:
     """Why a layer's own pixels cannot be replaced, as a sentence; empty when they can."""
     if layer.is_group():
-        return f"“{layer.get_name()}” is a group and has no pixels of its own."
+        return _("“{layer}” is a group and has no pixels of its own.").format(layer=layer.get_name())
     if layer.get_lock_content():
-        return f"The pixels of “{layer.get_name()}” are locked."
+        return _("The pixels of “{layer}” are locked.").format(layer=layer.get_name())
     return ""
 
 
@@ -56,21 +57,21 @@ def lay(
     """
     faces, model = answer.faces, answer.model
     if not faces:
-        raise Refusal("The engine sent no face back. Try again; if it stays so, look into its log.")
+        raise Refusal(_("The engine sent no face back. Try again; if it stays so, look into its log."))
     obstacle = canvas.obstacle(source)
     if obstacle or result == IMAGE:
         layers = in_new_image(source, faces, model)
         if shown:
             Gimp.Display.new(layers[0].get_image())
         if shown and obstacle:
-            raise Refusal(f"{obstacle} The result is in a new image.")
+            raise Refusal(_("{obstacle} The result is in a new image.").format(obstacle=obstacle))
         return layers
     if target is not None and (layers := _replaced(source, target, faces, model, shown)):
         return layers
     if result == REPLACE and (obstacle := obstacle_to_replacing(source.layer)):
         if not shown:
-            raise Refusal(f"{obstacle} Choose another result.")
-        Gimp.message(f"{obstacle} The result is a layer above it.")
+            raise Refusal(_("{obstacle} Choose another result.").format(obstacle=obstacle))
+        Gimp.message(_("{obstacle} The result is a layer above it.").format(obstacle=obstacle))
         result = LAYER
     ways = {LAYER: laying.add_faces, GROUP: laying.add_group, REPLACE: in_place}
     return ways[result](source, faces, model)
@@ -142,7 +143,7 @@ def _alone(source: Source) -> Source:
         if profile := source.image.get_color_profile():
             image.set_color_profile(profile)
         image.set_resolution(*source.image.get_resolution()[1:])
-    photograph = Gimp.Layer.new(image, "Photograph", *size, kind, 100.0, Gimp.LayerMode.NORMAL)
+    photograph = Gimp.Layer.new(image, _("Photograph"), *size, kind, 100.0, Gimp.LayerMode.NORMAL)
     image.insert_layer(photograph, None, 0)
     if as_sent:
         canvas.write(photograph, picture)

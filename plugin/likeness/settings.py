@@ -6,17 +6,18 @@ from .asking import FOLDER, ask, desktop
 from .gimpfu_compat import Refusal, register
 from .job import ModelsWork
 from .procedures import ABOUT, MENU
+from .words import _
 
-HELP = (
-    "A window of the Likeness engine opens: what it computes on, how much memory it takes and when it ends; what is kept "
-    "of faces, and how to forget it; where things are; logs and diagnostics. GIMP goes on meanwhile; closing the window "
-    "ends the procedure."
+HELP = _(
+    "A window of the Likeness engine opens: what it computes on, how much memory it takes and when "
+    "it ends; what is kept of faces, and how to forget it; where things are; logs and diagnostics. "
+    "GIMP goes on meanwhile; closing the window ends the procedure."
 )
 
 
 def refuse():
     """plug-in-likeness-settings, from a script."""
-    raise Refusal("This opens a window, for which a person is needed. Scripts write settings.json.")
+    raise Refusal(_("This opens a window, for which a person is needed. Scripts write settings.json."))
 
 
 def open_window():
@@ -29,10 +30,10 @@ def declare() -> None:
     """Declare it to GIMP."""
     register(
         "plug-in-likeness-settings",
-        "Set up the engine that Likeness works with, and look after what it keeps",
+        _("Set up the engine that Likeness works with, and look after what it keeps"),
         HELP,
         *ABOUT,
-        "_Settings…",
+        _("_Settings…"),
         "",
         [],
         [],

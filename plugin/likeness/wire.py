@@ -17,6 +17,8 @@ import struct
 from pathlib import Path
 from typing import Any
 
+from .words import _
+
 PROTOCOL = 1
 
 # What a client over TCP sends before anything else, followed by a nonce.
@@ -90,13 +92,15 @@ def read_connection_file(path: Path) -> Json:
         careful = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
         descriptor = os.open(path, os.O_RDONLY | careful)
     except OSError:
-        raise EngineProblem("engine_unavailable", "No engine is running.") from None
+        raise EngineProblem("engine_unavailable", _("No engine is running.")) from None
     with os.fdopen(descriptor, "rb") as file:
         facts = os.fstat(file.fileno())
         getuid = getattr(os, "getuid", None)
         if getuid and (facts.st_uid != getuid() or facts.st_mode & 0o077 or not stat.S_ISREG(facts.st_mode)):
             raise EngineProblem(
-                "unauthorized", f"{path} is not private to you; nothing was sent.", "Remove it and try again."
+                "unauthorized",
+                _("{path} is not private to you; nothing was sent.").format(path=path),
+                _("Remove it and try again."),
             )
         data = file.read(65_536)
     try:
@@ -105,7 +109,10 @@ def read_connection_file(path: Path) -> Json:
             raise TypeError("address and token are strings")
         _endpoint(content["address"])
     except (ValueError, KeyError, TypeError) as error:
-        raise EngineProblem("engine_unavailable", f"The connection file {path} is damaged ({error}).") from None
+        raise EngineProblem(
+            "engine_unavailable",
+            _("The connection file {path} is damaged ({error}).").format(path=path, error=error),
+        ) from None
     return content
 
 
@@ -113,9 +120,11 @@ def check_protocol(facts: Json) -> None:
     if facts.get("protocol") != PROTOCOL:
         raise EngineProblem(
             "version_mismatch",
-            f"This side speaks protocol {PROTOCOL}; the running engine ({facts.get('version')}) speaks "
-            f"protocol {facts.get('protocol')}.",
-            "Install plug-in and engine of the same version and stop the running engine.",
+            _(
+                "This side speaks protocol {protocol}; the running engine ({version}) speaks protocol "
+                "{protocol_2}."
+            ).format(protocol=PROTOCOL, version=facts.get("version"), protocol_2=facts.get("protocol")),
+            _("Install plug-in and engine of the same version and stop the running engine."),
         )
 
 
@@ -148,8 +157,8 @@ def _check_proof(sock: socket.socket, token: str) -> None:
     if not hmac.compare_digest(answer, proof(token, sock.getpeername()[1], nonce)):
         raise EngineProblem(
             "engine_unavailable",
-            "Another program answers at the engine's address; nothing was sent.",
-            "Try again: the engine is started anew.",
+            _("Another program answers at the engine's address; nothing was sent."),
+            _("Try again: the engine is started anew."),
         )
 
 
@@ -163,6 +172,6 @@ def _check_peer(sock: socket.socket) -> None:
         sock.close()
         raise EngineProblem(
             "unauthorized",
-            "Another user's program answers in the engine's place; nothing was sent.",
-            "Remove the engine's run folder and try again.",
+            _("Another user's program answers in the engine's place; nothing was sent."),
+            _("Remove the engine's run folder and try again."),
         )

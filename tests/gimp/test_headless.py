@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from installer.plugin import SOURCE
+from installer.plugin import SOURCE, files
 from tests.gimp.desk import Desk, until
 
 pytestmark = pytest.mark.gimp
@@ -327,8 +328,11 @@ def test_f10_gimp_killed_in_mid_job(desk: Desk, report: Report) -> None:
 
 
 def test_location_json_is_all_that_is_added_to_the_plugin(desk: Desk) -> None:
-    installed = {path.name for path in desk.plugin.iterdir()} - {"__pycache__"}
-    assert installed == {path.name for path in SOURCE.glob("*.py")} | {"location.json"}
-    for path in SOURCE.glob("*.py"):
-        assert (desk.plugin / path.name).read_bytes() == path.read_bytes(), path.name
+    installed = {path.relative_to(desk.plugin) for path in desk.plugin.rglob("*") if path.is_file()}
+    assert {path for path in installed if "__pycache__" not in path.parts} == {
+        *files(SOURCE),
+        Path("location.json"),
+    }
+    for name in files(SOURCE):
+        assert (desk.plugin / name).read_bytes() == (SOURCE / name).read_bytes(), name
     assert os.access(desk.plugin / "likeness.py", os.X_OK)

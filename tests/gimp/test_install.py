@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from installer.plugin import SOURCE, InstallError, engine_command, install, verify
+from installer.plugin import SOURCE, InstallError, engine_command, files, install, verify
 from installer.profiles import Profile, find_profiles, native_folder
 from plugin.likeness.launch import read_location
 from tests.gimp.desk import REPOSITORY, Desk
@@ -46,9 +46,10 @@ def test_where_other_systems_keep_them(tmp_path: Path, monkeypatch: pytest.Monke
 def test_the_plugin_is_copied_verbatim(tmp_path: Path) -> None:
     folder = install(tmp_path, tmp_path / "home", ["python", "engine", "serve"])
     assert folder == tmp_path / "plug-ins" / "likeness"
-    modules = {path.name for path in SOURCE.glob("*.py")}
-    assert {path.name for path in folder.iterdir()} == modules | {"location.json"}
-    for name in modules:
+    found = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
+    assert found == {*files(SOURCE), Path("location.json")}
+    assert Path("locale/de/LC_MESSAGES/likeness.mo") in found
+    for name in files(SOURCE):
         assert (folder / name).read_bytes() == (SOURCE / name).read_bytes()
     assert os.access(folder / "likeness.py", os.X_OK)
     assert read_location(folder) == (tmp_path / "home", ["python", "engine", "serve"])

@@ -36,7 +36,8 @@ def test_the_same_bytes_twice(user: User) -> None:
 
     with zipfile.ZipFile(first / "likeness-0.1.0-plugin.zip") as archive:
         assert archive.getinfo("likeness/likeness.py").external_attr >> 16 == 0o100755
-        assert archive.read("likeness/client.py") == (ROOT / "plugin/likeness/client.py").read_bytes()
+        for name in ("client.py", "locale/de/LC_MESSAGES/likeness.mo"):
+            assert archive.read(f"likeness/{name}") == (ROOT / "plugin/likeness" / name).read_bytes()
 
 
 def test_what_lies_in_the_output_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,11 +63,11 @@ def test_damage_is_named_and_the_embedded_model_still_loads(imported: Path, home
     if damage == "cut":
         path.write_bytes(path.read_bytes()[:-100])
     elif damage == "directions":
-        table.write_text(table.read_text().replace("smile = 0.6", "grin = 0.6"))
+        table.write_text(table.read_text().replace("smile = 0.3339", "grin = 0.3339"))
     elif damage == "text":
-        table.write_text(table.read_text().replace("minimum = -1.5", 'minimum = "little"', 1))
+        table.write_text(table.read_text().replace("minimum = -2.7", 'minimum = "little"', 1))
     elif damage == "range":
-        table.write_text(table.read_text().replace("maximum = 1.5", "maximum = -2.0", 1))
+        table.write_text(table.read_text().replace("maximum = 2.7", "maximum = -3.0", 1))
     else:
         save_file(tensors, path, metadata)
     with pytest.raises(ModelDamaged):
@@ -81,6 +81,6 @@ def test_edits_are_checked(home: Home) -> None:
     assert effective_edits(model, asked) == ({"smile": -1.0, "light": 0.5}, [])
     with pytest.raises(UnknownDirection, match="smile"):
         effective_edits(model, {"grin": 1.0})
-    weakened, (note,) = effective_edits(model, {"smile": 4.0, "yaw": -1.0})
-    assert weakened == {"smile": 1.5, "yaw": -1.0}
+    weakened, (note,) = effective_edits(model, {"smile": 4.0, "yaw": -0.5})
+    assert weakened == {"smile": 2.7, "yaw": -0.5}
     assert note.startswith("Smile +4 is more")
