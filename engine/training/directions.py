@@ -64,7 +64,7 @@ class Definition:
     hidden: bool = False
 
 
-# Pose and expression move the landmarks that shapes are measured on. What models/default/directions.toml had has its values.
+# Pose and expression move the landmarks that shapes are measured on.
 DEFINITIONS = (
     Definition("smile", "Smile", "Expression", "smile", also=SHAPES, chosen_at=0.6, minimum=-1.5, maximum=1.5,
                shading=0.6, hue=0.2),
@@ -83,8 +83,7 @@ DEFINITIONS = (
     Definition("yaw", "Turn", "Pose", "yaw", also=SHAPES, chosen_at=0.15, minimum=-1.0, maximum=1.0, shading=0.6,
                hue=0.2, hint="+ to the right of the picture, − to the left. Small changes only: "
                "a photograph has no other side."),
-    # 0.5 of `weight`, what face width was before, is 0.166 eye distances. The other ranges keep the step's Mahalanobis
-    # length below 2.6: a head that much apart from the mean is rare among the renders.
+    # Ranges of shape keep the step's Mahalanobis length below 2.6: a head further from the mean is rare among the renders.
     Definition("face-width", "Face width", "Shape", "face_width", also=("weight",), chosen_at=0.166, minimum=-1.0,
                maximum=1.0, shading=0.5, hue=0.0),
     Definition("jaw-width", "Jaw width", "Shape", "jaw_width", also=("weight",), minimum=-0.7, maximum=0.7,

@@ -18,12 +18,14 @@ from engine.weights import model_directions
 from engine.weights.directions import TABLE, Direction, directions_of, directions_toml, read_directions
 from engine.weights.discovery import Discovered, pca, sefa
 from engine.weights.export import export_model
+from engine.weights.header import read_header
 from engine.weights.imported import load_imported
 from engine.weights.importing import import_model
 from engine.weights.installed import verify
 from engine.weights.labelling import correlations, labelled
 from engine.weights.latents import Latents
 from engine.weights.model_directions import Wishes, change_directions, directions_of_model
+from engine.weights.store import WEIGHTS, parameter_names
 from engine.weights.strips import write_strips
 from tests.weights import layouts
 
@@ -176,8 +178,9 @@ def test_the_embedded_models_stay(home: Home) -> None:
 
 
 def test_the_table_comes_back(tmp_path: Path) -> None:
-    parameters = ("smile", "brow", "gaze0", "pitch", "yaw", "weight", "light", "makeup", "mel")
-    ours = read_directions(EMBEDDED_MODELS / "default" / TABLE, parameters)
+    folder = EMBEDDED_MODELS / "default"
+    parameters = parameter_names(read_header(folder / WEIGHTS).metadata)
+    ours = read_directions(folder / TABLE, parameters)
     in_w = Direction("a", "Ä “b” \\", "G", {}, -3.0, 3.0, vector="v", layers=(1, 3), scale=-1e-5, hidden=True)
     text = directions_toml([*ours.values(), in_w])
     again = directions_of(text, parameters, ("v",), 4)
