@@ -191,7 +191,9 @@ class FaceResult(Message):
 
     `edits` are the strengths that were used: those asked for, times `strength_factor` (below 1 where
     `keep_identity` braked). `identity_similarity` is the cosine between the face in the photograph and in the
-    result, 1 where nothing was edited. `blend_reason` is a sentence. `detector` found the invertibility mask.
+    result, 1 where nothing was edited. `blend_reason` is a sentence. `detector` found the invertibility mask and the
+    alignment flow; `flow` shows that over the same rect, perhaps scaled (engine/flow_colours.py), where an inversion was
+    asked for.
     """
 
     number: int
@@ -212,6 +214,7 @@ class FaceResult(Message):
     blend: Blend = "transfer"
     blend_reason: str = ""
     detector: Detector = "landmarks"
+    flow: Picture | None = None
 
 
 class InvertResult(Message):

@@ -11,7 +11,8 @@ from PIL import Image
 from safetensors.numpy import save
 
 from engine.cli import main
-from engine.cli.flow import coloured, write_flow
+from engine.cli.flow import write_flow
+from engine.flow_colours import coloured
 from tests.conftest import LivingEngine, end_home, new_home
 from tests.service.engines import start
 

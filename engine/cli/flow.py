@@ -1,14 +1,13 @@
 """An inversion's alignment flow as a file of its own: numbers, or a picture. No torch.
 
 The numbers are float32 [2,256,256], x to the right and y down, in shares of the crop's side: what the photograph's crop
-shows at p, the generated face has at p + flow(p) (engine/inversion/types.py). In the picture, 512 pixels for the crop, white
-is no motion, the hue its direction, and a twentieth of the side has the full colour.
+shows at p, the generated face has at p + flow(p) (engine/inversion/types.py). The picture (engine/flow_colours.py) has 512
+pixels for the crop.
 """
 
 from __future__ import annotations
 
 import io
-import math
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +15,10 @@ from PIL import Image
 from safetensors.numpy import load
 
 from engine.errors import BadRequest
+from engine.flow_colours import coloured
 from engine.storage import shared_mode, write_whole
 
 SUFFIXES = (".npy", ".png")
-_FULL = 0.05  # crop units: a flow of this length has its full colour
 _SIZE = 512
 
 
@@ -40,11 +39,3 @@ def write_flow(inversion: bytes, path: Path) -> None:
     else:
         Image.fromarray(coloured(flow)).resize((_SIZE, _SIZE), Image.Resampling.BILINEAR).save(data, "PNG")
     write_whole(path, data.getvalue(), shared_mode(path))
-
-
-def coloured(flow: np.ndarray) -> np.ndarray:
-    """A flow [2,S,S] as a picture, uint8 [S,S,3]."""
-    strength = (np.hypot(flow[0], flow[1]) / _FULL).clip(max=1)
-    angle = np.arctan2(flow[1], flow[0])
-    channels = [1 - strength * (1 - np.cos(angle - turn * math.tau / 3)) / 2 for turn in range(3)]
-    return (np.stack(channels, -1) * 255).round().astype(np.uint8)

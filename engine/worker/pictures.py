@@ -10,6 +10,7 @@ from PIL import Image
 
 from engine.faces.crop import CropGeometry, Rect
 from engine.faces.paste import border_feather, sample_on_photo
+from engine.flow_colours import coloured
 
 
 def visible(picture: np.ndarray) -> np.ndarray:
@@ -30,20 +31,24 @@ def view(
     """The pixels to work on, the crop's place in them and the rect in them; smaller where a preview will do."""
     if preview is None or max(rect.w, rect.h) <= preview:
         return picture, geometry, rect
-    scale = preview / max(rect.w, rect.h)
-    size = (max(1, round(rect.w * scale)), max(1, round(rect.h * scale)))
+    moved, small = _scaled(geometry, rect, preview)
     part = np.ascontiguousarray(picture[rect.y : rect.y + rect.h, rect.x : rect.x + rect.w])
     if part.dtype != np.uint8:
         part = (np.nan_to_num(part).clip(0, 1) * 255 + 0.5).astype(np.uint8)
-    factor = math.ceil(1 / scale) // 2
+    factor = math.ceil(max(rect.w, rect.h) / preview) // 2
     image = Image.fromarray(part)
     if factor > 1:
         image = image.reduce(factor)
-    small = np.asarray(image.resize(size, Image.Resampling.BILINEAR))
+    return np.asarray(image.resize((small.w, small.h), Image.Resampling.BILINEAR)), moved, small
+
+
+def _scaled(geometry: CropGeometry, rect: Rect, most: int) -> tuple[CropGeometry, Rect]:
+    """The crop's place in a picture of `rect` alone whose longer side has `most` pixels, and that picture's rect."""
+    scale = most / max(rect.w, rect.h)
+    size = (max(1, round(rect.w * scale)), max(1, round(rect.h * scale)))
     sx, sy = size[0] / rect.w, size[1] / rect.h
     (ox, oy), (ux, uy) = geometry.origin, geometry.x_axis
-    moved = CropGeometry(((ox - rect.x) * sx, (oy - rect.y) * sy), (ux * sx, uy * sy))
-    return small, moved, Rect(0, 0, *size)
+    return CropGeometry(((ox - rect.x) * sx, (oy - rect.y) * sy), (ux * sx, uy * sy)), Rect(0, 0, *size)
 
 
 def _u8(values: torch.Tensor) -> np.ndarray:
@@ -59,3 +64,12 @@ def generated_picture(image: torch.Tensor, geometry: CropGeometry, rect: Rect) -
     """G(w + d) [3,S,S] in the photograph's geometry: RGBA uint8, transparent outside the crop."""
     colour = sample_on_photo((image + 1) / 2, geometry, rect, outside="border", mode="bicubic")
     return _u8(torch.cat([colour, border_feather(geometry, rect, width=0.004)]).permute(1, 2, 0)).copy()
+
+
+def flow_picture(flow: torch.Tensor, geometry: CropGeometry, rect: Rect) -> np.ndarray:
+    """The alignment flow [2,S,S] in colours, in the photograph's geometry, no finer than it is: RGBA uint8, transparent
+    outside the crop."""
+    if max(rect.w, rect.h) > 2 * flow.shape[-1]:
+        geometry, rect = _scaled(geometry, rect, 2 * flow.shape[-1])
+    colours = torch.from_numpy(coloured(flow.numpy())).permute(2, 0, 1)
+    return generated_picture(colours / 127.5 - 1, geometry, rect)

@@ -52,7 +52,7 @@ from engine.weights.store import FaceModel
 from engine.worker.chosen import chosen_faces, found
 from engine.worker.loaded import SMALL_RESOLUTION, LoadedModels
 from engine.worker.painted import repainted, shown_mask
-from engine.worker.pictures import generated_picture, mask_picture, view, visible
+from engine.worker.pictures import flow_picture, generated_picture, mask_picture, view, visible
 from engine.worker.remarks import warning_for
 from engine.worker.restoring import Networks, restore
 
@@ -288,6 +288,9 @@ class Pipeline:
             blend=choice.blend,
             blend_reason=choice.reason,
             detector=inversion.detector,
+            flow=None
+            if request is asked
+            else spool.add(flow_picture(inversion.alignment_flow, geometry, part)),
         )
 
 

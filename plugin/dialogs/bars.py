@@ -29,18 +29,23 @@ MOST_CHIPS = 4
 MOST_WORDS = 2  # with more faces the chips are numbers only
 
 
-VIEW_NAMES = {View.ORIGINAL: _("Original"), View.MASK: _("Mask"), View.GENERATED: _("Generated")}
+VIEW_NAMES = {
+    View.ORIGINAL: _("Original"),
+    View.MASK: _("Mask"),
+    View.GENERATED: _("Generated"),
+    View.FLOW: _("Flow"),
+}
 VIEW_TIPS = {
     View.RESULT: _("The photograph with the face's layer over it"),
     View.ORIGINAL: _("The photograph as it was (hold Space)"),
     View.MASK: _("What stays the photograph's is red; paint to change it (M: over the other views, too)"),
     View.GENERATED: _("What the model makes of the face, before it is blended"),
+    View.FLOW: _("How far the generated face is moved into the photograph's place, and in which direction"),
 }
 
 
-def view_choices(result_name: str) -> list[tuple[object, str, str]]:
-    """What `Choices.offer` takes; the first view is called after what the dialog makes."""
-    views = (View.RESULT, *VIEW_NAMES)
+def view_choices(views: Sequence[View], result_name: str) -> list[tuple[object, str, str]]:
+    """What `Choices.offer` takes; the result is called after what the dialog makes."""
     return [(view, VIEW_NAMES.get(view, result_name), VIEW_TIPS[view]) for view in views]
 
 

@@ -50,6 +50,10 @@ class InvertState(WorkState):
         self.steps_done = self.steps
 
     @property
+    def views(self) -> tuple[View, ...]:
+        return (*super().views, View.FLOW)
+
+    @property
     def preset(self) -> Preset:
         """The preset nearest to what was asked for."""
         return self._nearest(self.steps)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PyQt5.QtCore import QSettings
 from PyQt5.QtWidgets import QFrame, QLabel, QVBoxLayout
 
+from engine.messages import Detector
 from plugin.dialogs.bars import Choices, button
 from plugin.dialogs.invert_state import PRESETS, InvertState, Preset
 from plugin.dialogs.layers import FaceLayers
@@ -14,6 +15,12 @@ from plugin.dialogs.palette import Tones
 from plugin.dialogs.session import Session
 from plugin.dialogs.state import Stage
 from plugin.likeness.words import _
+
+FOUND: dict[Detector, str] = {
+    "landmarks": _("mask and flow found by landmarks and differences"),
+    "decomposer": _("mask and flow found by the decomposer"),
+    "samm": _("mask and flow found by SAMM"),
+}
 
 
 class InvertWindow(PaintWindow):
@@ -104,4 +111,4 @@ def findings(layers: FaceLayers) -> list[str]:
     )
     fits = _("features fit to within {landmark_error:.1f} %").format(landmark_error=layers.landmark_error * 100)
     known = [_("known from before")] if layers.from_cache else []
-    return [stays, fits, *known]
+    return [stays, fits, FOUND[layers.detector], *known]

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from engine.messages import FaceEdit, FaceResult, Rect
+from engine.messages import Detector, FaceEdit, FaceResult, Rect
 from plugin.dialogs.painting import Painting, sized
 
 ROWS = 64
@@ -30,7 +30,8 @@ class FaceLayers:
     """One face's answer, 8 bits a channel, alpha not premultiplied. All arrays lie over `rect`, perhaps scaled.
 
     `layer` (h, w, 4) is the engine's, `shows` (h, w) its layer mask (255 = the layer shows), `generated`
-    (h, w, 4) is G(w + d). `identity` says how alike the person is before and after, 1 = the same, None where
+    (h, w, 4) is G(w + d), `flow` (h', w', 4) the alignment flow in colours, where an inversion was asked for;
+    `detector` found mask and flow. `identity` says how alike the person is before and after, 1 = the same, None where
     nothing was edited; `held_back` what the strengths were multiplied by to keep it.
     """
 
@@ -46,6 +47,8 @@ class FaceLayers:
     from_cache: bool
     edits: dict[str, float]
     warning: str = ""
+    detector: Detector = "landmarks"
+    flow: np.ndarray | None = None
     identity: float | None = None
     held_back: float = 1.0
     asked: FaceEdit | None = None
@@ -134,6 +137,8 @@ class Fetcher:
             from_cache=face.from_cache,
             edits=dict(face.edits),
             warning=face.warning,
+            detector=face.detector,
+            flow=self.rgba(client, face.flow.id) if face.flow else None,
             identity=face.identity_similarity if face.edits else None,
             held_back=face.strength_factor,
         )

@@ -16,13 +16,13 @@ from plugin.dialogs.faces import Face
 from plugin.dialogs.palette import Tones
 from plugin.dialogs.pyramid import Pyramid
 from plugin.dialogs.scene import Scene
-from plugin.dialogs.state import View
+from plugin.dialogs.state import OF_THE_MODEL, View
 from plugin.dialogs.viewport import Viewport
 from plugin.likeness.words import _
 
 CLICK = 5  # pixels the hand may tremble
 WHEEL_NOTCH = 120.0
-SPLIT_VIEWS = (View.RESULT, View.GENERATED)
+SPLIT_VIEWS = (View.RESULT, *OF_THE_MODEL)
 SEVERAL = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
 
 

@@ -1,4 +1,4 @@
-"""What a dialog shows of a photograph and its faces: the four views, and the overlay of the mask.
+"""What a dialog shows of a photograph and its faces: the views, and the overlay of the mask.
 
 The blend that GIMP will show is Qt's own SourceOver: layer over photograph, gamma-encoded, weighted by the
 layer mask. Red is what stays the photograph's, as in GIMP's Quick Mask.
@@ -15,7 +15,7 @@ from PyQt5.QtGui import QBrush, QColor, QImage, QPainter
 from engine.messages import Rect
 from plugin.dialogs.layers import FaceLayers
 from plugin.dialogs.pyramid import PIXELATED_FROM, Pyramid, to_alpha, to_image
-from plugin.dialogs.state import View
+from plugin.dialogs.state import OF_THE_MODEL, View
 from plugin.dialogs.viewport import Viewport
 
 MASK_RED = QColor(225, 38, 38)
@@ -43,6 +43,15 @@ class Patch:
     def generated(self) -> QImage:
         return to_image(self.layers.generated)
 
+    @cached_property
+    def flow(self) -> QImage:
+        return QImage() if self.layers.flow is None else to_image(self.layers.flow)
+
+    def image(self, view: View) -> QImage:
+        if view is View.FLOW:
+            return self.flow
+        return self.generated if view is View.GENERATED else self.result
+
 
 class Scene:
     """Draws on a painter that works in device pixels."""
@@ -63,18 +72,17 @@ class Scene:
         if self.photograph.translucent:
             painter.setBrushOrigin(QPointF(target.topLeft()))
             painter.fillRect(target, _checks())
-        if view is View.GENERATED and self.patches:
+        if view in OF_THE_MODEL and self.patches:
             painter.setOpacity(SURROUNDINGS_OPACITY)
         self.photograph.draw(painter, target)
         painter.setOpacity(1.0)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, viewport.zoom < PIXELATED_FROM)
-        if view in (View.RESULT, View.GENERATED) or (view is View.MASK and overlay):
+        if view in (View.RESULT, *OF_THE_MODEL) or (view is View.MASK and overlay):
             for patch in self.patches:
-                image = patch.generated if view is View.GENERATED else patch.result
-                painter.drawImage(self._target(viewport, patch.layers.rect), image)
+                painter.drawImage(self._target(viewport, patch.layers.rect), patch.image(view))
         if view is View.MASK and not overlay:
             self._draw_mask(painter, viewport, target, MASK_OPACITY, grey=True)
-        elif overlay and view is not View.GENERATED:
+        elif overlay and view not in OF_THE_MODEL:
             self._draw_mask(painter, viewport, target, OVERLAY_OPACITY, grey=False)
 
     def _draw_mask(

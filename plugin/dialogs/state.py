@@ -40,6 +40,10 @@ class View(Enum):
     ORIGINAL = auto()
     MASK = auto()
     GENERATED = auto()
+    FLOW = auto()
+
+
+OF_THE_MODEL = (View.GENERATED, View.FLOW)  # not of the photograph
 
 
 @dataclass(frozen=True)
@@ -132,6 +136,11 @@ class DialogState(Observable, ABC):
     def complete(self) -> bool:
         """Everything chosen has been inverted."""
         return bool(self.chosen) and all(n in self.layers for n in self.chosen)
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """What can be looked at."""
+        return (View.RESULT, View.ORIGINAL, View.MASK, View.GENERATED)
 
     @property
     def shown_view(self) -> View:

@@ -23,7 +23,7 @@ from plugin.dialogs.problem_card import ProblemCard
 from plugin.dialogs.result_menu import ResultMenu
 from plugin.dialogs.session import GOODBYE_SECONDS, Session
 from plugin.dialogs.split_handle import HALF
-from plugin.dialogs.state import DialogState, Stage, View
+from plugin.dialogs.state import OF_THE_MODEL, DialogState, Stage, View
 from plugin.dialogs.status_line import StatusLine
 from plugin.likeness.words import _
 
@@ -52,7 +52,7 @@ class DialogWindow(QWidget):
         self.picture = PictureView(tones)
         self.chips = FaceChips()
         self.views = Choices("segment", 0)
-        self.views.offer(view_choices(state.result_name))
+        self.views.offer(view_choices(state.views, state.result_name))
         self.zoom = ZoomBar(self.picture, tones)
         self.status = StatusLine(state)
         self.problem = ProblemCard()
@@ -192,10 +192,15 @@ class DialogWindow(QWidget):
         self.picture.view, self.picture.overlay = state.shown_view, state.overlay
         self.picture.split = state.split
         self.views.show_choice(state.shown_view)
-        red = bool(state.shown) and (
-            state.shown_view is View.MASK or (state.overlay and state.shown_view is not View.GENERATED)
-        )
-        self.picture.legend = _("red stays the photograph’s") if red else _("original") if state.peeking else ""
+        self.picture.legend = self._legend()
+
+    def _legend(self) -> str:
+        view, made = self.state.shown_view, bool(self.state.shown)
+        if made and (view is View.MASK or (self.state.overlay and view not in OF_THE_MODEL)):
+            return _("red stays the photograph’s")
+        if made and view is View.FLOW:
+            return _("white stays in place, hues are directions")
+        return _("original") if self.state.peeking else ""
 
     def _show_stage(self) -> None:
         state = self.state

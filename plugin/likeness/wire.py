@@ -167,7 +167,7 @@ def _check_peer(sock: socket.socket) -> None:
     option, getuid = getattr(socket, "SO_PEERCRED", None), getattr(os, "getuid", None)
     if option is None or getuid is None:
         return
-    _, uid, _ = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, option, struct.calcsize("3i")))
+    uid = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, option, struct.calcsize("3i")))[1]
     if uid != getuid():
         sock.close()
         raise EngineProblem(

@@ -227,6 +227,7 @@ class FakeClient:
             "layer": engine.add(np.concatenate([edited, opaque], 2), "RGBA u8"),
             "layer_mask": engine.add(shows, "Y u8"),
             "generated": engine.add(np.concatenate([generated, opaque], 2), "RGBA u8"),
+            "flow": engine.add(np.full((64, 64, 4), (255, 128, 255, 255), np.uint8), "RGBA u8"),
             "invertibility_mask": engine.add(255 - shows, "Y u8"),
             "landmark_error": 0.012,
             "invertibility_mask_area": 0.18,

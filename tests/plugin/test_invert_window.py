@@ -23,9 +23,23 @@ def test_it_inverts_and_reports(open_window: Opener, engine: FakeEngine) -> None
     assert window.windowTitle() == "Invert Face — portrait.xcf ▸ “Background”"
     assert engine.kinds() == ["detect", "invert"]
     assert "18 % stays the photograph’s" in words(window)
-    assert [b.text() for b in window.views.buttons.values()] == ["Inverted", "Original", "Mask", "Generated"]
+    assert [b.text() for b in window.views.buttons.values()] == [
+        *("Inverted", "Original", "Mask", "Generated", "Flow"),
+    ]
+    assert "found by landmarks and differences" in words(window)
     assert not window.again.isVisible()
     assert window.picture.view is View.GENERATED
+
+
+def test_the_flow_is_shown_over_the_face(open_window: Opener, engine: FakeEngine) -> None:
+    window = ready_invert(open_window)
+    window.picture.fit()
+    window.views.buttons[View.FLOW].click()
+    assert window.picture.legend == "white stays in place, hues are directions"
+    x, y, w, h = window.state.layers[1].rect
+    column, row = window.picture.viewport.to_widget(x + w / 2, y + h / 2)
+    shown = window.picture.grab().toImage().pixelColor(int(column), int(row))
+    assert (shown.red(), shown.green(), shown.blue()) == (255, 128, 255)
 
 
 def test_a_preset_inverts_again_on_demand(open_window: Opener, engine: FakeEngine) -> None:

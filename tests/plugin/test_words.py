@@ -8,6 +8,7 @@ import os
 import re
 import string
 import subprocess
+import symtable
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,13 +92,14 @@ def test_what_is_shown_is_marked(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_nothing_hides_the_mark(path: Path) -> None:
-    """A parameter `_` that nobody needs must not stand where a text is translated."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.FunctionDef | ast.Lambda):
-            hidden = "_" in [arg.arg for arg in (*node.args.args, *node.args.kwonlyargs)]
-            body = node.body if isinstance(node.body, list) else [node.body]
-            calls = (call for part in body for call in ast.walk(part) if isinstance(call, ast.Call))
-            assert not (hidden and any(called(call) == "_" for call in calls)), f"{path.name}:{node.lineno}"
+    """A parameter or value `_` that nobody needs must not stand where a text is translated."""
+    scopes = [symtable.symtable(path.read_text("utf-8"), path.name, "exec")]
+    while scopes:
+        scope = scopes.pop()
+        scopes += scope.get_children()
+        if isinstance(scope, symtable.Function) and "_" in scope.get_identifiers():
+            mark = scope.lookup("_")
+            assert not (mark.is_local() and mark.is_referenced()), f"{path.name}:{scope.get_lineno()}"
 
 
 @pytest.mark.parametrize("language", catalogue.languages())
