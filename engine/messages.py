@@ -65,7 +65,10 @@ class DetectRequest(Message):
 
 
 class InvertRequest(Message):
-    """Invert faces. `face` n takes the n-th largest, 0 those that `faces` numbers so, or all where it names none."""
+    """Invert faces. `face` n takes the n-th largest, 0 those that `faces` numbers so, or all where it names none.
+
+    `flow` asks for a picture of the alignment flow, too.
+    """
 
     kind: Literal["invert"] = "invert"
     picture: PictureId
@@ -73,6 +76,7 @@ class InvertRequest(Message):
     faces: FaceNumbers = []
     refine_steps: Annotated[int, Field(ge=0, le=5000)] | None = None
     model: ModelName | None = None
+    flow: bool = False
 
 
 class FaceEdit(Message):
@@ -192,8 +196,8 @@ class FaceResult(Message):
     `edits` are the strengths that were used: those asked for, times `strength_factor` (below 1 where
     `keep_identity` braked). `identity_similarity` is the cosine between the face in the photograph and in the
     result, 1 where nothing was edited. `blend_reason` is a sentence. `detector` found the invertibility mask and the
-    alignment flow; `flow` shows that over the same rect, perhaps scaled (engine/flow_colours.py), where an inversion was
-    asked for.
+    alignment flow; `flow` shows that over the same rect, perhaps scaled (engine/flow_colours.py), where it was asked
+    for.
     """
 
     number: int

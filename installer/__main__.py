@@ -24,11 +24,13 @@ from installer.profiles import Profile, find_console, find_profiles, native_fold
 from installer.setup import bring
 from installer.status import status
 from installer.uninstall import uninstall
+from plugin.likeness import words
 
 INTERRUPTED = 130
 
 
 def main(arguments: list[str] | None = None) -> int:
+    words.in_english()
     asked = _parser().parse_args(arguments)
     try:
         return _run(asked)

@@ -78,7 +78,7 @@ def remove(home: Path, manifest: Manifest, doomed: list[Path]) -> int:
     for path in sorted(
         files, key=lambda path: path.name == LOCATION
     ):  # what says that the plug-in is ours: last
-        if path.parent not in theirs and _is_ours(path, home):
+        if theirs.isdisjoint(path.parents) and _is_ours(path, home):
             freed += _remove_file(path)
     for path in (*(Path(tree) for tree in manifest.trees), *doomed):
         freed += _remove_tree(path)

@@ -20,8 +20,11 @@ HERE = Path(__file__).resolve().parent
 TRANSLATED = HERE / "locale"  # LANGUAGE.po
 SOURCES = (HERE / "likeness", HERE / "dialogs")
 SLIDERS = HERE.parent / "models" / "default" / "directions.toml"
-PROGRESS = ("engine/worker/pipeline.py", "engine/worker/restoring.py", "engine/service/jobs.py")
-NOTICE = ("engine/weights/store.py", "EMBEDDED_NOTICE")
+PROGRESS = (
+    *("engine/worker/pipeline.py", "engine/worker/restoring.py", "engine/service/jobs.py"),
+    *("engine/weights/labelling.py", "engine/weights/strips.py"),
+)
+CONSTANTS = (("engine/weights/store.py", "EMBEDDED_NOTICE"), ("engine/service/models.py", "WINDOW_OPEN"))
 HEADER = "Content-Type: text/plain; charset=UTF-8\nLanguage: {language}\n"
 MAGIC = 0x950412DE
 
@@ -45,7 +48,8 @@ def messages() -> dict[str, str]:
     for name in PROGRESS:
         for message in _marked(HERE.parent / name, ("report", "say")):
             found.setdefault(message, name)
-    found.setdefault(_constant(*NOTICE), NOTICE[0])
+    for file, name in CONSTANTS:
+        found.setdefault(_constant(file, name), file)
     for direction in tomllib.loads(SLIDERS.read_text("utf-8"))["direction"]:
         for key in ("label", "group", "hint"):
             if key in direction:
@@ -54,12 +58,21 @@ def messages() -> dict[str, str]:
 
 
 def _marked(path: Path, functions: tuple[str, ...]) -> Iterator[str]:
-    """The texts that a source file hands to these functions."""
+    """The texts that a source file hands to these functions; `{}` stands for what an f-string puts in."""
     calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
     for call in sorted(calls, key=lambda call: (call.lineno, call.col_offset)):
         name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-        texts = [arg.value for arg in call.args if isinstance(arg, ast.Constant)] if name in functions else []
-        yield from (text for text in texts if isinstance(text, str))
+        for argument in call.args if name in functions else []:
+            yield from _texts(argument)
+
+
+def _texts(node: ast.expr) -> Iterator[str]:
+    if isinstance(node, ast.IfExp):
+        yield from (*_texts(node.body), *_texts(node.orelse))
+    elif isinstance(node, ast.JoinedStr):
+        yield "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
 
 
 def _constant(file: str, name: str) -> str:

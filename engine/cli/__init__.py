@@ -13,6 +13,7 @@ import sys
 from engine.cli.parser import make_parser
 from engine.cli.report import Outcome
 from engine.errors import LikenessError
+from plugin.likeness import words
 from plugin.likeness.client import EngineProblem, JobCancelled
 
 DONE, COULD_NOT, INTERRUPTED = 0, 1, 130
@@ -20,6 +21,7 @@ DONE, COULD_NOT, INTERRUPTED = 0, 1, 130
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    words.in_english()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names of files need not be UTF-8

@@ -34,6 +34,7 @@ from engine.service.worker_process import REPOSITORY
 
 MOST = 16  # requests at once, open windows among them
 END_SECONDS = 10.0
+WINDOW_OPEN = "The window is open"
 WATCH_SECONDS = 0.5
 _LEASH = Path(__file__).with_name("leash.py")
 _LONGEST_LINE = 16 << 20
@@ -220,7 +221,7 @@ def _closing(work: asyncio.Future[Json]) -> Json:
 async def _window(command: list[str], home: Home, request: ModelsDialog, tell: Tell) -> Json:
     """Raises `DialogLost`."""
     dialog = await Dialog.start(command, request.window, home, request.environment)
-    tell({"event": "progress", "fraction": 0.0, "message": "The window is open", "seconds_left": None})
+    tell({"event": "progress", "fraction": 0.0, "message": WINDOW_OPEN, "seconds_left": None})
     try:
         await dialog.wait()
     finally:

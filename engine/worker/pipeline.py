@@ -166,14 +166,14 @@ class Pipeline:
         steps = self._steps(request)
         inverted = []
         for done, (number, face) in enumerate(chosen):
-            what = (
-                f"Inverting face {number}"
-                if len(chosen) == 1
-                else f"Inverting face {done + 1} of {len(chosen)}"
-            )
 
-            def tell(fraction: float, what: str = what, done: int = done) -> None:
-                report(0.05 + 0.85 * (done + fraction) / len(chosen), what)
+            def tell(fraction: float, number: int = number, done: int = done) -> None:
+                report(
+                    0.05 + 0.85 * (done + fraction) / len(chosen),
+                    f"Inverting face {number}"
+                    if len(chosen) == 1
+                    else f"Inverting face {done + 1} of {len(chosen)}",
+                )
 
             tell(0.0)
             crop, geometry = take_crop(photo, face)
@@ -260,6 +260,7 @@ class Pipeline:
         painted = None if subject.painted is None else spool.read(subject.painted)
         inversion = subject.inversion if painted is None else repainted(subject.inversion, painted, rect)
         asked = request if isinstance(request, EditRequest) else EditRequest(picture=request.picture)
+        wants_flow = isinstance(request, InvertRequest) and request.flow
         pixels, geometry, part = view(picture, inversion.geometry, rect, asked.preview)
         choice = choose_blend(model, inversion.geometry.side, asked.blend)
         gauge = self._prepare(replace(subject, inversion=inversion), model, choice.blend)
@@ -288,9 +289,7 @@ class Pipeline:
             blend=choice.blend,
             blend_reason=choice.reason,
             detector=inversion.detector,
-            flow=None
-            if request is asked
-            else spool.add(flow_picture(inversion.alignment_flow, geometry, part)),
+            flow=spool.add(flow_picture(inversion.alignment_flow, geometry, part)) if wants_flow else None,
         )
 
 

@@ -22,7 +22,7 @@ from plugin.dialogs.icons import icon
 from plugin.dialogs.palette import Tones
 from plugin.dialogs.picture_view import SEVERAL, PictureView
 from plugin.dialogs.state import ALL_FACES, View
-from plugin.likeness.words import _
+from plugin.likeness.words import _, capitalised
 
 SMALLER = 0.9  # of the font's size
 MOST_CHIPS = 4
@@ -173,7 +173,7 @@ class FaceChips(Choices):
 
 def _chip_tip(face: Face) -> str:
     told = _("Work on face {number}, and with Ctrl on this one too").format(number=face.number)
-    return f"{told}\n{face.drawback.capitalize()}" if face.drawback else told
+    return f"{told}\n{capitalised(face.drawback)}" if face.drawback else told
 
 
 def add_row(column: QVBoxLayout, *widgets: QWidget) -> None:

@@ -11,7 +11,7 @@ from PyQt5.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout,
 from plugin.dialogs.bars import button
 from plugin.dialogs.models_session import ModelsSession, Pixels
 from plugin.dialogs.models_state import Direction, Model, ModelsState
-from plugin.likeness.words import _
+from plugin.likeness.words import _, said
 
 STRIP_WIDTH = 440
 LONGER = 1.25  # one press; one of the other way undoes it
@@ -64,9 +64,8 @@ class DirectionRow(QFrame):
             strip = QLabel()
             strip.setPixmap(_pixmap(pixels))
             column.addWidget(strip)
-        label = QLabel(
-            _("{label} (not offered)").format(label=direction.label) if direction.hidden else direction.label
-        )
+        words = said(direction.label) if model.embedded else direction.label
+        label = QLabel(_("{label} (not offered)").format(label=words) if direction.hidden else words)
         label.setObjectName("dim")
         label.setTextFormat(Qt.TextFormat.PlainText)  # it may come from a file that somebody made
         if model.embedded or not direction.vector:

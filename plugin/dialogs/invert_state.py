@@ -84,7 +84,7 @@ class InvertState(WorkState):
         super().arrived(layers, seconds)
 
     def inversion_requests(self) -> list[InvertRequest]:
-        return [self._inversion(self.choice).model_copy(update={"refine_steps": self.steps})]
+        return [self._inversion(self.choice).model_copy(update={"refine_steps": self.steps, "flow": True})]
 
     def accepted(self) -> InvertRequest | EditRequest:
         """What is seen is what is applied: the steps of the picture on screen, and the masks as they are painted."""

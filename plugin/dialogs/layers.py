@@ -30,7 +30,7 @@ class FaceLayers:
     """One face's answer, 8 bits a channel, alpha not premultiplied. All arrays lie over `rect`, perhaps scaled.
 
     `layer` (h, w, 4) is the engine's, `shows` (h, w) its layer mask (255 = the layer shows), `generated`
-    (h, w, 4) is G(w + d), `flow` (h', w', 4) the alignment flow in colours, where an inversion was asked for;
+    (h, w, 4) is G(w + d), `flow` (h', w', 4) the alignment flow in colours, where it was asked for;
     `detector` found mask and flow. `identity` says how alike the person is before and after, 1 = the same, None where
     nothing was edited; `held_back` what the strengths were multiplied by to keep it.
     """

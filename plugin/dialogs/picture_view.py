@@ -18,7 +18,7 @@ from plugin.dialogs.pyramid import Pyramid
 from plugin.dialogs.scene import Scene
 from plugin.dialogs.state import OF_THE_MODEL, View
 from plugin.dialogs.viewport import Viewport
-from plugin.likeness.words import _
+from plugin.likeness.words import _, capitalised
 
 CLICK = 5  # pixels the hand may tremble
 WHEEL_NOTCH = 120.0
@@ -237,7 +237,7 @@ class PictureView(QWidget):
             self.update()
         else:
             self.setCursor(Qt.CursorShape.PointingHandCursor if face else Qt.CursorShape.ArrowCursor)
-        self.setToolTip(face.drawback.capitalize() if face else "")
+        self.setToolTip(capitalised(face.drawback) if face else "")
 
     def enterEvent(self, a0: QEvent | None) -> None:
         self.update()

@@ -23,7 +23,7 @@ from plugin.dialogs.palette import Tones
 from plugin.dialogs.settings_session import SettingsSession
 from plugin.dialogs.settings_state import SettingsState
 from plugin.dialogs.tick import Tick
-from plugin.dialogs.upkeep import LOGS
+from plugin.dialogs.upkeep import INVERSIONS, LOGS
 from plugin.likeness.words import _
 
 DEVICES = [
@@ -146,7 +146,7 @@ class Faces(Section):
         state = self.state
         self.parasites.setEnabled(state.settings is not None)
         self.parasites.setChecked(state.settings is None or state.settings.keep_parasites)
-        inversions = state.place(_("Inversions"))
+        inversions = state.place(INVERSIONS)
         count = inversions.files if inversions else 0
         size = f" ({size_of(inversions.size)})" if inversions and count else ""
         self.kept.setText(

@@ -22,6 +22,7 @@ Json = dict[str, Any]
 COMMAND = (sys.executable, str(Path(engine.__file__).parent))  # as `python -m engine`, from anywhere
 LOGS = ("engine.log", "worker.log")
 LOG_BYTES = 100_000  # its end is shown
+INVERSIONS = _("Inversions")
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Upkeep:
         """Raises `BadRequest` where the settings make no sense, and `EngineProblem`."""
         home = self._home
         places = (
-            Place.of(_("Inversions"), home.inversions),
+            Place.of(INVERSIONS, home.inversions),
             Place.of(_("Imported models"), home.models),
             Place.of(_("Embedded model"), EMBEDDED_MODELS / "default"),
             Place.of(_("Pictures on their way"), home.spool),

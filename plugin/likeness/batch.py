@@ -47,7 +47,7 @@ def declare() -> None:
             (PF_STRING, "edits", _('_Edits: a JSON object such as {"smile": 1.0}'), "{}"),
             (
                 *(PF_RADIO, "preset", _("_Preset: how thoroughly the faces are inverted"), AS_IN_THE_SETTINGS),
-                [(_(name.capitalize()), name) for name in PRESETS],
+                [(label, name) for name, label in PRESETS.items()],
             ),
             MODEL,
         ],

@@ -19,7 +19,12 @@ from .job import Report, tell
 from .words import _
 
 AS_IN_THE_SETTINGS = "settings"
-PRESETS = (AS_IN_THE_SETTINGS, "fast", "balanced", "best")  # the others are the engine's
+PRESETS = {  # the others are the engine's
+    AS_IN_THE_SETTINGS: _("Settings"),
+    "fast": _("Fast"),
+    "balanced": _("Balanced"),
+    "best": _("Best"),
+}
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
     python -m tests.gimp.chroot ensure      builds it where it is missing (about 40 s) and prints where it is;
                                             also installs what PyQt5's windows need on a Debian host
 
-The chroot is a Debian 13 with GIMP 3.0, Xvfb and what drives windows. It lies outside the repository, in
+The chroot is a Debian 13 with GIMP 3.0, or the Debian that follows it with GIMP 3.2, Xvfb and what drives windows.
+LIKENESS_GIMP says which one all tests take, `3.0` or `3.2`. It lies outside the repository, in
 `${XDG_CACHE_HOME:-~/.cache}/likeness/gimp3-RECIPE`, where RECIPE is a hash of what goes into it. It is built
 beside that place and renamed when it is complete, so an interrupted build leaves nothing that could be taken
 for a chroot. Every process enters it in a mount namespace of its own, in which it is read-only; the mounts
@@ -26,7 +27,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-SUITE = "trixie"
+SUITES = {"3.0": "trixie", "3.2": "forky"}  # GIMP's version, Debian's name
+USUAL = "3.0"
 BUILDING = "gimp3-building-"
 PACKAGES = (
     *("gimp", "gir1.2-gimp-3.0", "python3", "python3-gi"),
@@ -115,20 +117,27 @@ def _pairs(environment: dict[str, str]) -> list[str]:
     return [f"{key}={value}" for key, value in environment.items()]
 
 
-def ensure() -> Gimp3:
-    """The machine's own GIMP 3, else the chroot, built when it is missing. Raises `NoGimp`."""
-    for name in ("gimp-console-3.0", "gimp-console-3.2"):
-        if shutil.which(name):
-            return Gimp3(None, name)
+def ensure(version: str | None = None) -> Gimp3:
+    """The machine's own GIMP 3, else the chroot, built when it is missing. Raises `NoGimp`.
+
+    Of one version, or of that which LIKENESS_GIMP names, or any.
+    """
+    wanted = version or os.environ.get("LIKENESS_GIMP")
+    for name in [wanted] if wanted else SUITES:
+        if shutil.which(f"gimp-console-{name}"):
+            return Gimp3(None, f"gimp-console-{name}")
+    wanted = wanted or USUAL
+    if wanted not in SUITES:
+        raise NoGimp(f"no GIMP “{wanted}” is known, only {' and '.join(SUITES)}")
     if sys.platform != "linux" or os.geteuid() != 0:
-        raise NoGimp("no gimp-console-3.0 or -3.2 on PATH, and building a chroot needs root on Linux")
+        raise NoGimp(f"no gimp-console-{wanted} on PATH, and building a chroot needs root on Linux")
     folder = cache_folder()
-    root = folder / f"gimp3-{_recipe()}"
+    root = folder / f"gimp3-{_recipe(wanted)}"
     with _locked(folder):
         if not root.is_dir():
             _remove_leftovers(folder)
-            _build(root)
-    return Gimp3(root, "gimp-console-3.0")
+            _build(root, SUITES[wanted])
+    return Gimp3(root, f"gimp-console-{wanted}")
 
 
 def cache_folder() -> Path:
@@ -152,9 +161,10 @@ def ensure_qt_libraries() -> str:
     return ""
 
 
-def _recipe() -> str:
-    text = repr((SUITE, PACKAGES, LEFT_OUT, 1))
-    return f"{SUITE}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+def _recipe(version: str) -> str:
+    suite = SUITES[version]
+    text = repr((suite, PACKAGES, LEFT_OUT, 1))
+    return f"{suite}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 @contextmanager
@@ -167,14 +177,17 @@ def _locked(folder: Path) -> Iterator[None]:
 
 def _remove_leftovers(folder: Path) -> None:
     """Interrupted builds, and chroots of earlier recipes. Never anything below which something is mounted."""
-    mounted = Path("/proc/self/mountinfo").read_text()
+    mounted, ours = (
+        Path("/proc/self/mountinfo").read_text(),
+        {f"gimp3-{_recipe(version)}" for version in SUITES},
+    )
     for old in folder.glob("gimp3-*"):
-        if str(old) not in mounted:
+        if old.name not in ours and str(old) not in mounted:
             doomed = old.rename(folder / f"{BUILDING}{old.name}-{os.getpid()}")  # half a chroot is no chroot
             shutil.rmtree(doomed, ignore_errors=True)
 
 
-def _build(root: Path) -> None:
+def _build(root: Path, suite: str) -> None:
     if shutil.which("mmdebstrap") is None:
         _apt_install("mmdebstrap")
     building = Path(tempfile.mkdtemp(prefix=BUILDING, dir=root.parent))
@@ -185,9 +198,10 @@ def _build(root: Path) -> None:
             "--quiet",
             "--variant=apt",
             '--aptopt=APT::Install-Recommends "false"',
+            '--aptopt=Acquire::Check-Valid-Until "false"',  # a mirror of the coming Debian may lag some days
             *(f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT),
             f"--include={','.join(PACKAGES)}",
-            SUITE,
+            suite,
             str(building),
             _mirror(),
         )

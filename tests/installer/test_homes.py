@@ -90,9 +90,12 @@ def test_what_another_home_has_taken_over_stays(user: User, service_calls: Path)
     units = [user.home / f".config/systemd/user/likeness.{kind}" for kind in ("service", "path")]
     for path in (location, *units):
         path.write_text(path.read_text().replace(str(user.likeness), str(user.home / "other")))
+    before = fingerprint(user.plugin)
+    assert any(name.endswith("likeness.mo") for name in before)
     service_calls.write_text("")
     assert user.installer("uninstall", "--yes").returncode == 0
     assert not user.likeness.exists()
+    assert fingerprint(user.plugin) == before
     assert json.loads(location.read_text())["home"] == str(user.home / "other")
     assert all(path.exists() for path in units)
     assert "stop" not in service_calls.read_text()

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from plugin import catalogue
+from plugin.likeness import words
 from plugin.likeness.words import DOMAIN, LOCALE, said
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,6 +92,15 @@ def test_what_is_shown_is_marked(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_a_mark_has_a_whole_text(path: Path) -> None:
+    """What is put together is in no catalogue."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Call) and called(node) == "_" and path.name != "words.py":
+            (text,) = node.args
+            assert isinstance(text, ast.Constant), f"{path.name}:{node.lineno}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_nothing_hides_the_mark(path: Path) -> None:
     """A parameter or value `_` that nobody needs must not stand where a text is translated."""
     scopes = [symtable.symtable(path.read_text("utf-8"), path.name, "exec")]
@@ -161,6 +171,9 @@ def test_a_catalogue_survives_writing_and_reading() -> None:
         ({"LANG": "de_AT.UTF-8"}, "In dieser Ebene wurde kein Gesicht gefunden."),
         ({"LANG": "C.UTF-8"}, "No face was found in this layer."),
         ({"LANGUAGE": "xx", "LANG": "de_DE.UTF-8"}, "No face was found in this layer."),
+        ({"LANGUAGE": "en_GB:en:de_DE:de"}, "No face was found in this layer."),
+        ({"LANGUAGE": "fr:de"}, "In dieser Ebene wurde kein Gesicht gefunden."),
+        ({"LANGUAGE": "de", "LANG": "C"}, "No face was found in this layer."),
     ],
 )
 def test_the_desktop_says_which_language(environment: dict[str, str], sentence: str) -> None:
@@ -178,6 +191,19 @@ def test_the_desktop_says_which_language(environment: dict[str, str], sentence: 
     assert ended.stdout.strip() == sentence
 
 
-def test_an_empty_remedy_stays_empty() -> None:
-    """gettext gives a catalogue's header for it."""
+def test_what_the_engine_says_is_known_whatever_its_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(words, "_catalogue", gettext.translation(DOMAIN, LOCALE, ["de"]))
+    assert said("Inverting face 2 of 15") == "Invertieren: Gesicht 2 von 15"
+    assert said("Looking for faces") == "Gesichter werden gesucht"
+    assert said("Something {new} about 7 faces") == "Something {new} about 7 faces"
     assert said("") == ""
+
+
+@pytest.mark.parametrize("command", [["engine", "status"], ["installer", "status"]])
+def test_the_command_line_speaks_english_throughout(command: list[str], tmp_path: Path) -> None:
+    environment = os.environ | {"LANGUAGE": "de", "LIKENESS_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    ended = subprocess.run(
+        [sys.executable, "-m", *command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert re.search(r"\b(is|runs|No)\b", ended.stdout + ended.stderr), ended.stdout + ended.stderr
+    assert not re.search(r"\b(ist|läuft|Keine)\b", ended.stdout + ended.stderr)

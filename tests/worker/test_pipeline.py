@@ -207,15 +207,15 @@ def test_identity_is_measured_and_kept(desk: Desk, portrait: np.ndarray) -> None
     assert (still.strength_factor, still.edits, still.identity_similarity) == (0, {}, 1)
 
 
-def test_an_inversion_shows_its_flow_and_an_edit_does_not(desk: Desk, portrait: np.ndarray) -> None:
-    (face,) = desk.invert(portrait).faces
+def test_the_flow_is_shown_where_it_is_asked_for(desk: Desk, portrait: np.ndarray) -> None:
+    assert desk.invert(portrait).faces[0].flow is None
+    (face,) = desk.invert(portrait, flow=True).faces
     assert face.flow is not None
     flow = desk.spool.read(face.flow.id)
     assert flow.shape[:2] == (face.rect[3], face.rect[2])  # no larger than the photograph
     shown = flow[flow[..., 3] == 255][:, :3]
     assert shown.min() < 200, "something is moved"
     assert shown.max(1).min() > 180, "hues on white: between two primary hues both keep three quarters"
-    assert desk.edit(portrait, edits={"smile": 1.0}).faces[0].flow is None
 
 
 def test_an_unedited_face_is_the_same_person(desk: Desk, portrait: np.ndarray) -> None:
