@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StrictBool
 
 PROTOCOL = 1
 
@@ -76,7 +76,7 @@ class InvertRequest(Message):
     faces: FaceNumbers = []
     refine_steps: Annotated[int, Field(ge=0, le=5000)] | None = None
     model: ModelName | None = None
-    flow: bool = False
+    flow: StrictBool = False
 
 
 class FaceEdit(Message):

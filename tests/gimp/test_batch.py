@@ -90,7 +90,7 @@ def test_preset_and_model(engine: StandIn) -> None:
     engine.says(DONE)
     engine.work("best", "mine").run(lambda *_: None)
     assert engine.seen[0][-2:] == ["--preset=best", "--model=mine"]
-    assert (AS_IN_THE_SETTINGS, *NAMED) == PRESETS
+    assert (AS_IN_THE_SETTINGS, *NAMED) == tuple(PRESETS)
 
 
 def test_what_failed_is_named(engine: StandIn) -> None:
