@@ -40,7 +40,9 @@ def check_free(profile: Path) -> None:
         target.is_dir()
         and not target.is_symlink()
         and not (target / LOCATION).exists()
-        and any(target.iterdir())
+        and not all(
+            path.is_dir() and not path.is_symlink() for path in target.rglob("*")
+        )  # empty ones are nobody's
     ):
         raise InstallError(f"{target} is not ours: it has no {LOCATION}.", "Move it away and try again.")
 

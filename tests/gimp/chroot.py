@@ -1,6 +1,6 @@
 """A real GIMP 3 for the tests: the machine's own, or one in a chroot that is built once and kept.
 
-    python -m tests.gimp.chroot ensure      builds it where it is missing (about 40 s) and prints where it is;
+    python -m tests.gimp.chroot ensure      builds both where they are missing (about 40 s each) and prints where they are;
                                             also installs what PyQt5's windows need on a Debian host
 
 The chroot is a Debian 13 with GIMP 3.0, or the Debian that follows it with GIMP 3.2, Xvfb and what drives windows.
@@ -250,13 +250,16 @@ def main() -> int:
         return 2
     if reason := ensure_qt_libraries():
         print(f"windows may not open: {reason}", file=sys.stderr)
-    try:
-        gimp = ensure()
-    except NoGimp as error:
-        print(f"no GIMP 3: {error}", file=sys.stderr)
-        return 1
-    print(gimp.root or shutil.which(gimp.console))
-    return 0
+    missing = 0
+    for version in (None, *(set(SUITES) - {USUAL})):
+        try:
+            gimp = ensure(version)
+        except NoGimp as error:
+            print(f"no GIMP {version or 3}: {error}", file=sys.stderr)
+            missing += 1
+        else:
+            print(gimp.root or shutil.which(gimp.console))
+    return min(missing, 1)
 
 
 if __name__ == "__main__":
