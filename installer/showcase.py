@@ -20,7 +20,7 @@ from installer.profiles import find_console, native_folder
 
 SAMPLE = REPOSITORY / "tests" / "photos" / "astronaut.png"
 OUTPUT = REPOSITORY / "build" / "showcase"
-EDITS = ({"smile": 1.8}, {"smile": -1.8, "brows": 1.9}, {"age": 1.5})
+EDITS = ({"smile": 1.8}, {"smile": -1.8, "brows": 1.9}, {"age": 1.0})
 TILE, GAP, CAPTION = 360, 12, 26
 
 
@@ -44,7 +44,7 @@ def main() -> int:
     ]
     tiles.append(("mask: what is white stays", OUTPUT / "invertibility_mask.png"))
     for number, edits in enumerate(EDITS, 1):
-        name = ", ".join(f"{key} " + f"{value:+.1f}".replace("-", "−") for key, value in edits.items())
+        name = ", ".join(f"{key} {value:+.1f}" for key, value in edits.items())
         print(f"Editing: {name} …", flush=True)
         target = OUTPUT / f"edit-{number}.png"
         settings = [part for key, value in edits.items() for part in ("--set", f"{key}={value}")]

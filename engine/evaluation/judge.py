@@ -120,7 +120,12 @@ def _line(title: str, verdicts: Verdicts) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("folder", type=Path)
-    print(report(judge(parser.parse_args().folder)))
+    folder = parser.parse_args().folder
+    if not (folder / "set.json").is_file():
+        parser.error(
+            f"{folder} holds no renders. Give a folder of models.faces render, or of evaluate generator."
+        )
+    print(report(judge(folder)))
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ class Definition:
 
 # Pose and expression move the landmarks that shapes are measured on.
 DEFINITIONS = (
-    Definition("smile", "Smile", "Expression", "smile", also=SHAPES, chosen_at=0.6, minimum=-1.5, maximum=1.5,
+    Definition("smile", "Smile", "Expression", "smile", also=SHAPES, chosen_at=0.6, minimum=-1.5, maximum=1.1,
                shading=0.6, hue=0.2),
     Definition("mouth-open", "Mouth open", "Expression", "jaw", also=SHAPES),
     Definition("eyes-open", "Eyes open", "Expression", "blink", -1, also=SHAPES, chosen_at=1.0, minimum=-0.5,
@@ -93,7 +93,8 @@ DEFINITIONS = (
     Definition("lips", "Lips", "Shape", "lip_fullness", minimum=-1.5, maximum=1.5, shading=0.5, hue=0.0,
                hint="+ fuller, − thinner."),
     Definition("age", "Age", "Person", "age", follows=("grey", "recede"), also=("grey", *SHAPES),
-               minimum=-0.5, hint="+ older, − younger. Hair keeps its colour."),
+               minimum=-0.5, maximum=1.0,
+               hint="+ older, − younger. Hair keeps its colour. A face that is old already needs little."),
     Definition("presentation", "Presentation", "Person", "male",
                follows=("browth", "hairlen", "volume", "hairline", "beard", "moustache", "goatee", "beardlen", "makeup"),
                also=("hairlen", "beard", "moustache", "makeup", *SHAPES), minimum=-1.0, maximum=1.0,
@@ -112,7 +113,7 @@ DEFINITIONS = (
     Definition("light-height", "Light from above", "Light", "lel", shading=0.8, band=0.04, hue=0.4),
     Definition("softness", "Soft light", "Light", "soft", shading=0.8, band=0.04, hue=0.4),
     Definition("make-up", "Make-up", "Skin", "makeup", chosen_at=0.9, minimum=-0.5, maximum=1.0, band=0.007),
-    Definition("skin-tone", "Skin tone", "Skin", "mel", chosen_at=0.18, minimum=-1.0, maximum=1.0, band=0.03,
+    Definition("skin-tone", "Skin tone", "Skin", "mel", chosen_at=0.18, minimum=-0.7, maximum=1.0, band=0.03,
                hint="+ darker, − lighter. Skin behind glasses stays as it is."),
 )  # fmt: skip
 

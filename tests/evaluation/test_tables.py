@@ -147,8 +147,8 @@ def test_edits(studio: Studio, tmp_path: Path) -> None:
     assert moved["identity"] < 1
     assert moved["outside"] <= 1
     assert moved["years"] is None
-    assert found[f"{TRANSFER}|smile|+2.7"] != found[f"{STILL}|smile|+2.7"]
-    assert found[f"{TRANSFER}|smile|+2.7"] != found[f"{UNMASKED}|smile|+2.7"]
+    assert found[f"{TRANSFER}|smile|+2"] != found[f"{STILL}|smile|+2"]
+    assert found[f"{TRANSFER}|smile|+2"] != found[f"{UNMASKED}|smile|+2"]
     assert (tmp_path / "sheet.png").exists()
 
 

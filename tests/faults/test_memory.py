@@ -23,7 +23,6 @@ from tests.service.engines import Run, edit, start, worker_pid
 STARVED = Path(__file__).with_name("starved_worker.py")
 PHOTO = Path(__file__).parents[1] / "photos" / "astronaut.png"
 SETTLED, JOBS = 20, 200  # the worker keeps 16 faces at hand
-FIRST = 10
 INVERSIONS, EDITS = map(int, os.environ.get("LIKENESS_MEMORY_ROUNDS", "200 2000").split())
 FACES = 8  # that the edits go round
 GROWTH = 1.05
@@ -78,7 +77,7 @@ def test_f33_memory_returns_to_its_baseline(home: Home) -> None:
 
 @pytest.mark.long
 def test_f33_inversions_and_edits_in_a_row(home: Home) -> None:
-    """As somebody works for days. LIKENESS_MEMORY_ROUNDS="20 50" makes them fewer."""
+    """As somebody works for days. LIKENESS_MEMORY_ROUNDS="40 60" makes them fewer."""
     client = ensure_engine(home.root, START)
     photo = np.asarray(Image.open(PHOTO).convert("RGBA"))
     baseline: Megabytes = {}
@@ -89,7 +88,7 @@ def test_f33_inversions_and_edits_in_a_row(home: Home) -> None:
         (face,) = client.run(request, lambda event: None)["faces"]
         assert not face["from_cache"]
         faces = [*faces, (moved, face["inversion"])][-FACES:]
-        if number + 1 == FIRST:
+        if number == SETTLED:
             baseline = megabytes_at_rest(client)
     assert_not_grown(baseline, megabytes_at_rest(client))
     for number in range(EDITS):
@@ -97,7 +96,7 @@ def test_f33_inversions_and_edits_in_a_row(home: Home) -> None:
         edits = {"smile": 2 * number / EDITS - 1}
         request = {"kind": "edit", "picture": send(client, moved), "inversions": [inversion], "edits": edits}
         assert client.run(request, lambda event: None)["faces"][0]["from_cache"]
-        if number + 1 == FIRST:
+        if number == SETTLED:
             baseline = megabytes_at_rest(client)
     assert_not_grown(baseline, megabytes_at_rest(client))
 

@@ -67,7 +67,7 @@ def test_damage_is_named_and_the_embedded_model_still_loads(imported: Path, home
     elif damage == "text":
         table.write_text(table.read_text().replace("minimum = -2.7", 'minimum = "little"', 1))
     elif damage == "range":
-        table.write_text(table.read_text().replace("maximum = 2.7", "maximum = -3.0", 1))
+        table.write_text(table.read_text().replace("maximum = 2.0", "maximum = -3.0", 1))
     else:
         save_file(tensors, path, metadata)
     with pytest.raises(ModelDamaged):
@@ -82,5 +82,5 @@ def test_edits_are_checked(home: Home) -> None:
     with pytest.raises(UnknownDirection, match="smile"):
         effective_edits(model, {"grin": 1.0})
     weakened, (note,) = effective_edits(model, {"smile": 4.0, "yaw": -0.5})
-    assert weakened == {"smile": 2.7, "yaw": -0.5}
+    assert weakened == {"smile": 2.0, "yaw": -0.5}
     assert note.startswith("Smile +4 is more")
