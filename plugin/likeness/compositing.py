@@ -6,7 +6,9 @@ Over an opaque photograph a plain layer does. A translucent one (alpha, layer ma
 - With other layers below it, those shine through, so no layer can take the photograph's place. What is laid above
   is then the change itself: 0.5 + edited − photograph, in the mode *grain merge* (backdrop + layer − 0.5), as
   transparent as the photograph, in linear light, as GIMP lays the photograph over the others. Pixels that did not
-  change are wholly transparent. Only where the layer mask is soft does this differ a little from an edited photograph.
+  change are wholly transparent. Only where the layer mask is soft does this differ a little from an edited
+  photograph, and, in images of integers, where a pixel changes by more than half of white's light: the layer cannot
+  hold more.
 
 The layer's own modes say which of the three it is, also when an edit is taken up again.
 """

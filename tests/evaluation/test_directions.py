@@ -178,6 +178,7 @@ def test_what_was_chosen_by_hand_keeps_its_meaning_in_the_new_unit(renders: Rend
         assert made[name].maximum * now == pytest.approx(chosen[name].maximum * before, abs=0.051 * now)
         assert made[name].minimum * now == pytest.approx(chosen[name].minimum * before, abs=0.051 * now)
         assert made[name].iris[0] / now == pytest.approx(chosen[name].iris[0] / before, rel=1e-3)
+        assert (made[name].shading, made[name].hue) == (chosen[name].shading, chosen[name].hue)
 
 
 @pytest.fixture

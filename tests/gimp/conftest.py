@@ -64,10 +64,10 @@ def gimp(desk: Desk, screen: Screen, shared_gimp: list[WindowGimp]) -> Iterator[
         shared_gimp.pop().close()
 
 
-def gimp_or_skip() -> Gimp3:
+def gimp_or_skip(version: str | None = None) -> Gimp3:
     """A GIMP 3. Without one the test is skipped, or fails where CI is set; the run's last lines say so."""
     try:
-        return ensure()
+        return ensure(version)
     except NoGimp as error:
         _skip(f"no GIMP 3: {error}")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from tests.gimp.chroot import NoGimp, ensure
+from tests.gimp.conftest import gimp_or_skip
 from tests.gimp.desk import Desk
 
 pytestmark = pytest.mark.gimp
@@ -15,11 +15,7 @@ pytestmark = pytest.mark.gimp
 
 @pytest.fixture
 def other() -> Iterator[Desk]:
-    try:
-        gimp = ensure("3.2")
-    except NoGimp as error:  # it comes from a Debian that is still being made: that may fail on any day
-        pytest.skip(f"no GIMP 3.2: {error}")
-    desk = Desk(gimp)
+    desk = Desk(gimp_or_skip("3.2"))
     yield desk
     desk.close()
 

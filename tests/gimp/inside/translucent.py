@@ -33,6 +33,12 @@ def shown(image):
     return data
 
 
+def over_the_image(image, layer):
+    """A layer's pixels where the image is, transparent beside the layer."""
+    _, left, top = layer.get_offsets()
+    return pixels(layer, rect=(-left, -top, image.get_width(), image.get_height()))
+
+
 def alpha_of_half(image, layer):
     layer.add_alpha()
     data = bytearray(pixels(layer))
@@ -103,6 +109,7 @@ def scenario_translucent():
         keep(f"{name}.inverted", shown(image))
         second = edit(image, first["layers"][0], {"smile": 1.0})
         keep(f"{name}.edited", shown(image))
+        keep(f"{name}.layer", over_the_image(image, second["layers"][0]))
         back = edit(image, second["layers"][0], {})
         keep(f"{name}.back", shown(image))
         untouched = described(layer) == before
