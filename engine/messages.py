@@ -13,17 +13,25 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StrictBool
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, StrictBool
 
 PROTOCOL = 1
 
+
+def _a_number(value: Any) -> Any:
+    if isinstance(value, bool | str):
+        raise ValueError("a number belongs here")
+    return value
+
+
+ANumber = BeforeValidator(_a_number)  # pydantic takes "1" and true for numbers, JSON Schema does not
 PictureId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 InversionId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 JobId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 PixelFormat = Literal["RGBA u8", "RGBA float", "RGB u8", "Y u8"]
 Blend = Literal["replace", "transfer"]
-FaceNumbers = Annotated[list[Annotated[int, Field(ge=1, le=1000)]], Field(max_length=1000)]
+FaceNumbers = Annotated[list[Annotated[int, Field(ge=1, le=1000), ANumber]], Field(max_length=1000)]
 Detector = Literal["landmarks", "decomposer", "samm"]
 DETECTED_BY: dict[Detector, str] = {
     "landmarks": "by landmarks and differences",
@@ -32,7 +40,7 @@ DETECTED_BY: dict[Detector, str] = {
 }
 Placement = Literal["layer", "group", "replace", "image"]
 Rect = tuple[int, int, int, int]
-Edits = dict[Annotated[str, Field(max_length=60)], Annotated[FiniteFloat, Field(ge=-10, le=10)]]
+Edits = dict[Annotated[str, Field(max_length=60)], Annotated[FiniteFloat, Field(ge=-10, le=10), ANumber]]
 
 MAX_SIDE = 65_535
 MAX_PIXELS = 200_000_000
@@ -49,8 +57,8 @@ class Picture(Message):
     """A picture in the spool. Rows from the top, tightly packed, gamma-encoded sRGB (Y: linear coverage)."""
 
     id: PictureId
-    width: Annotated[int, Field(ge=1, le=MAX_SIDE)]
-    height: Annotated[int, Field(ge=1, le=MAX_SIDE)]
+    width: Annotated[int, Field(ge=1, le=MAX_SIDE), ANumber]
+    height: Annotated[int, Field(ge=1, le=MAX_SIDE), ANumber]
     format: PixelFormat
 
 
@@ -72,9 +80,9 @@ class InvertRequest(Message):
 
     kind: Literal["invert"] = "invert"
     picture: PictureId
-    face: Annotated[int, Field(ge=0, le=1000)] = 0
+    face: Annotated[int, Field(ge=0, le=1000), ANumber] = 0
     faces: FaceNumbers = []
-    refine_steps: Annotated[int, Field(ge=0, le=5000)] | None = None
+    refine_steps: Annotated[int, Field(ge=0, le=5000), ANumber] | None = None
     model: ModelName | None = None
     flow: StrictBool = False
 
@@ -86,7 +94,7 @@ class FaceEdit(Message):
     painted, in place of what was found.
     """
 
-    number: Annotated[int, Field(ge=1, le=1000)]
+    number: Annotated[int, Field(ge=1, le=1000), ANumber]
     edits: Edits = {}
     layer_mask: PictureId | None = None
 
@@ -104,17 +112,17 @@ class EditRequest(Message):
 
     kind: Literal["edit"] = "edit"
     picture: PictureId
-    face: Annotated[int, Field(ge=0, le=1000)] = 0
+    face: Annotated[int, Field(ge=0, le=1000), ANumber] = 0
     faces: FaceNumbers = []
-    refine_steps: Annotated[int, Field(ge=0, le=5000)] | None = None
+    refine_steps: Annotated[int, Field(ge=0, le=5000), ANumber] | None = None
     model: ModelName | None = None
     edits: Edits = {}
     inversions: Annotated[list[InversionId], Field(max_length=1000)] = []
     face_edits: Annotated[
         dict[InversionId, FaceEdit], Field(max_length=1000, json_schema_extra={"additionalProperties": False})
     ] = {}
-    preview: Annotated[int, Field(ge=16, le=8192)] | None = None
-    keep_identity: Annotated[FiniteFloat, Field(ge=0, le=1)] | None = None
+    preview: Annotated[int, Field(ge=16, le=8192), ANumber] | None = None
+    keep_identity: Annotated[FiniteFloat, Field(ge=0, le=1), ANumber] | None = None
     blend: Blend | None = None
 
 
@@ -127,7 +135,7 @@ class RestoreRequest(Message):
     kind: Literal["restore"] = "restore"
     picture: PictureId
     region: PictureId
-    refine_steps: Annotated[int, Field(ge=0, le=5000)] | None = None
+    refine_steps: Annotated[int, Field(ge=0, le=5000), ANumber] | None = None
     model: ModelName | None = None
 
 
@@ -144,9 +152,9 @@ class DialogRequest(Message):
     window: Literal["invert", "edit"]
     picture: PictureId
     title: Annotated[str, Field(max_length=300)] = ""
-    face: Annotated[int, Field(ge=0, le=1000)] = 0
+    face: Annotated[int, Field(ge=0, le=1000), ANumber] = 0
     faces: FaceNumbers = []
-    refine_steps: Annotated[int, Field(ge=0, le=5000)] | None = None
+    refine_steps: Annotated[int, Field(ge=0, le=5000), ANumber] | None = None
     model: ModelName | None = None
     edits: Edits = {}
     inversions: Annotated[list[InversionId], Field(max_length=1000)] = []

@@ -26,7 +26,7 @@ from pydantic import AfterValidator, Field, FiniteFloat
 from starlette.types import Receive, Scope, Send
 
 from engine.errors import Busy, InternalError, LikenessError, from_dict
-from engine.messages import Message, ModelName
+from engine.messages import ANumber, Message, ModelName
 from engine.paths import Home
 from engine.service.core import Engine
 from engine.service.dialogs import Dialog
@@ -106,9 +106,9 @@ class ModelDirections(Message):
     do: Literal["directions"]
     name: ModelName
     discover: Literal["", "sefa", "pca", "both"] = ""
-    count: Annotated[int, Field(ge=1, le=100)] = 10
+    count: Annotated[int, Field(ge=1, le=100), ANumber] = 10
     flip: Annotated[tuple[_Direction, ...], Field(max_length=200)] = ()
-    scale: Annotated[tuple[tuple[_Direction, FiniteFloat], ...], Field(max_length=200)] = ()
+    scale: Annotated[tuple[tuple[_Direction, Annotated[FiniteFloat, ANumber]], ...], Field(max_length=200)] = ()
     hide: Annotated[tuple[_Direction, ...], Field(max_length=200)] = ()
     show: Annotated[tuple[_Direction, ...], Field(max_length=200)] = ()
     rename: Annotated[tuple[tuple[_Direction, _Direction], ...], Field(max_length=200)] = ()

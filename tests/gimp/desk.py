@@ -144,6 +144,14 @@ class Desk:
         wanted = f"LIKENESS_HOME={self.home}".encode()
         return [pid for pid in _processes() if wanted in _environment(pid)]
 
+    def came_to_rest(self, seconds: float = 60) -> None:
+        """Wait until no dialog and no plug-in runs; who still does is said, and what the engine is at."""
+        if not until(lambda: not self.dialogs() and not self.plugins(), seconds):
+            log = "\n".join(path.read_text("utf-8", "replace")[-3000:] for path in self.home.glob("*/*.log"))
+            raise AssertionError(
+                f"after {seconds} s: dialogs {self.dialogs()}, plug-ins {self.plugins()}, {self.jobs()}\n{log}"
+            )
+
     def close(self) -> None:
         with contextlib.suppress(EngineProblem):
             self.client().stop()

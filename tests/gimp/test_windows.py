@@ -50,7 +50,7 @@ def test_from_the_menu_to_the_layer(desk: Desk, screen: Screen, gimp: WindowGimp
     screen.shoot("gimp-3-dialog-edited")
     screen.keys("ctrl+Return")
 
-    assert until(lambda: not desk.dialogs() and not desk.plugins(), 60)
+    desk.came_to_rest()
     (name, mask, _, edits), photograph = gimp.ask(STATE)
     assert name.startswith("Likeness: ")
     assert name.endswith("(face 1)")
@@ -101,7 +101,7 @@ def test_an_edit_is_taken_up_again_and_undone_in_one_step(desk: Desk, screen: Sc
     screen.shoot("gimp-6-taken-up-again")
     move_a_slider(desk, screen, dialog)
     screen.keys("ctrl+Return")
-    assert until(lambda: not desk.dialogs() and not desk.plugins(), 60)
+    desk.came_to_rest()
     after = gimp.ask(STATE)
     assert [after[0][1], after[1]] == [before[0][1], before[1]], "mask and photograph stay"
     assert after[0][3]["smile"] > 1.0
@@ -132,7 +132,7 @@ def test_invert_from_the_menu_and_repeat(desk: Desk, screen: Screen, gimp: Windo
     dialog_ready(desk, screen, INVERT_DIALOG)
     screen.shoot("gimp-7-invert-dialog")
     screen.keys("ctrl+Return")
-    assert until(lambda: not desk.dialogs() and not desk.plugins(), 60)
+    desk.came_to_rest()
     assert gimp.layers()[0] == "Likeness: face 1"
     gimp.ask("image.set_selected_layers([image.get_layers()[1]])")
     screen.activate(gimp.main)
@@ -152,7 +152,7 @@ def test_face_2_is_taken_up_again_and_remembered_for_repeat_only(
     dialog = dialog_ready(desk, screen, EDIT_DIALOG)
     move_a_slider(desk, screen, dialog)
     screen.keys("ctrl+Return")
-    assert until(lambda: not desk.dialogs() and not desk.plugins(), 60)
+    desk.came_to_rest()
     name, _, _, edits = gimp.ask(STATE)[0]
     assert name.endswith("(face 2)")
     assert gimp.ask("note(image.get_layers()[0])['face']") == 2
@@ -169,7 +169,7 @@ def test_face_2_is_taken_up_again_and_remembered_for_repeat_only(
     gimp.choose("Return")
     dialog_ready(desk, screen, EDIT_DIALOG)
     screen.keys("ctrl+Return")
-    assert until(lambda: not desk.dialogs() and not desk.plugins(), 30)
+    desk.came_to_rest(30)
     assert gimp.layers()[0] == "Likeness: face 1"
 
 
@@ -222,7 +222,7 @@ def test_f37_the_image_is_closed_or_the_layer_deleted_meanwhile(
         gimp.ask(f"{deed}; None")
         move_a_slider(desk, screen, dialog)
         screen.keys("ctrl+Return")
-        assert until(lambda: not desk.dialogs() and not desk.plugins(), 60), deed
+        desk.came_to_rest()
         new = f"[one for one in Gimp.get_images() if one.get_id() not in {images}]"
         names = gimp.ask(f"[one.get_name() for one in {new}[0].get_layers()]")
         assert names[0].startswith("Likeness: smile"), deed

@@ -22,7 +22,7 @@ FACE = (150, 40, 150, 150)  # of the astronaut, left in two.png
 
 def apply(desk: Desk, screen: Screen) -> None:
     screen.keys("ctrl+Return")
-    assert until(lambda: not desk.dialogs() and not desk.plugins(), 60)
+    desk.came_to_rest()
 
 
 def select(gimp: WindowGimp, *place: int) -> None:
