@@ -67,6 +67,7 @@ def run_json(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[in
         ["nonsense"],
         ["invert", "photo.png"],
         ["edit", "photo.png", "-o", "out.png"],
+        ["edit", "photo.png", "-o", "folder/", "--set", "smile=1"],
         ["edit", "photo.png", "-o", "out.png", "--set", "smile"],
         ["edit", "photo.png", "-o", "out.png", "--set", "smile=much"],
         ["edit", "photo.png", "-o", "out.png", "--set", "smile=nan"],

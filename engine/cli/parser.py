@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def _add_work(commands: argparse._SubParsersAction) -> None:
     edit = _command(commands, "edit", "photographs.edit", "edit faces along directions")
     _add_photo(edit)
     edit.add_argument("--set", type=_edit, action="append", required=True, metavar="NAME=NUMBER", dest="edits")
-    edit.add_argument("-o", "--output", type=Path, metavar="OUT", required=True, help="the picture to write")
+    edit.add_argument("-o", "--output", type=_file, metavar="OUT", required=True, help="the picture to write")
     _add_editing(edit)
 
     batch = _command(
@@ -66,14 +67,14 @@ def _add_work(commands: argparse._SubParsersAction) -> None:
     restore.add_argument(
         "--region", type=Path, metavar="MASK", required=True, help="as large as the photograph; white is filled"
     )
-    restore.add_argument("-o", "--output", type=Path, metavar="OUT", required=True, help="the picture to write")
+    restore.add_argument("-o", "--output", type=_file, metavar="OUT", required=True, help="the picture to write")
     _add_effort(restore)
     restore.add_argument("--model", metavar="NAME", help="default: the embedded one")
 
     dialog = _command(commands, "dialog", "photographs.dialog", "open the same window as in GIMP on a file")
     dialog.add_argument("window", choices=("invert", "edit"))
     _add_photo(dialog)
-    dialog.add_argument("-o", "--output", type=Path, metavar="OUT", help="the picture to write")
+    dialog.add_argument("-o", "--output", type=_file, metavar="OUT", help="the picture to write")
 
 
 def _add_control(commands: argparse._SubParsersAction) -> None:
@@ -119,7 +120,7 @@ def _add_models(commands: argparse._SubParsersAction) -> None:
     fetch.add_argument("--accept-licence", action="store_true", help="you have read its terms and accept them")
     export = _command(actions, "export", "models.export", "write a model as one safetensors file")
     export.add_argument("name", metavar="NAME")
-    export.add_argument("-o", "--output", type=Path, required=True, metavar="FILE")
+    export.add_argument("-o", "--output", type=_file, required=True, metavar="FILE")
     _add_model_directions(actions)
     use = _command(actions, "use", "models.use", "choose the model that is used where none is named")
     use.add_argument("name", metavar="NAME")
@@ -262,6 +263,12 @@ def _preset(text: str) -> int:
     if text not in PRESETS:
         raise argparse.ArgumentTypeError(f"“{text}” is none of {', '.join(PRESETS)}")
     return PRESETS[text]
+
+
+def _file(text: str) -> Path:
+    if text.endswith(("/", os.sep)):
+        raise argparse.ArgumentTypeError(f"“{text}” is a folder; name a file in it")
+    return Path(text)
 
 
 def _positive(text: str) -> int:

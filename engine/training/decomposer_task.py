@@ -9,6 +9,7 @@ import torch
 from engine.networks.decomposer import Decomposer, DecomposerConfig, Decomposition
 from engine.networks.flow import warp
 from engine.training import checkpoint, draws
+from engine.training.ahead import Ahead
 from engine.training.compositions import CompositionSource
 from engine.training.dice import Dice
 from engine.training.face_source import FaceSource
@@ -46,9 +47,10 @@ class DecomposerTask(NetworkTask[Decomposer]):
         network = Decomposer(DecomposerConfig(stage.size, stage.channels, stage.hidden, stage.radii))
         described = checkpoint.described(stage, compositions.made, held_out.made, faces.origin if faces else "")
         super().__init__(network, stage, team, described)
+        self._ahead = Ahead(self.batch_of)
 
     def loss(self, k: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        pairs = self.batch_of(k).to(self.team.device)
+        pairs = self._ahead(k).to(self.team.device)
         return decomposition_loss(self.network(pairs.photograph, pairs.inversion), pairs)
 
     def batch_of(self, k: int) -> Pairs:

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from engine.errors import BadRequest
 from engine.networks.parameter_encoder import ParameterEncoder, ParameterEncoderConfig
 from engine.training import checkpoint, draws
+from engine.training.ahead import Ahead
 from engine.training.compositions import Compositions
 from engine.training.dice import Dice
 from engine.training.encoder_data import Examples, Exposure, of_compositions, of_renders, of_samples
@@ -86,6 +87,7 @@ class EncoderTask(NetworkTask[ParameterEncoder]):
         network.code_std.copy_(faces.std)
         described = checkpoint.described(stage, faces.origin, sets.made if sets else "", origin)
         super().__init__(network, stage, team, described)
+        self._ahead = Ahead(self.batch_of)
 
     def _check(self) -> None:
         stage, sets = self.stage, self.sets
@@ -98,7 +100,7 @@ class EncoderTask(NetworkTask[ParameterEncoder]):
 
     def loss(self, k: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         stage = self.stage
-        examples = self.batch_of(k).to(self.team.device)
+        examples = self._ahead(k).to(self.team.device)
         found = self.network(examples.picture)
         offsets = found.offsets * self.freed(k)
         made = self.painted(found.code, offsets)

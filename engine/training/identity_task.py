@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from engine.errors import BadRequest
 from engine.networks.identity import IdentityReader, IdentityReaderConfig
 from engine.training import draws
+from engine.training.ahead import Ahead
 from engine.training.attributes import shape_names, statistics
 from engine.training.augmentation import faded
 from engine.training.feature_task import SEEN_AT_ONCE, FeatureTask, disturbed
@@ -60,10 +61,11 @@ class IdentityTask(FeatureTask[IdentityReader]):
         network.shape_mean.copy_(mean)
         network.shape_std.copy_(std)
         super().__init__(network, stage, renders, held_out, team)
+        self._ahead = Ahead(self.batch_of)
         self.shape = (renders.columns(*names) - mean) / std
 
     def loss(self, k: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        image, index, heads = self.batch_of(k)
+        image, index, heads = self._ahead(k)
         device = self.team.device
         embeddings, shape = self.network.read(image.to(device))
         contrast = contrast_loss(self.team.gather(embeddings), self.team.gather(heads.to(device)))

@@ -23,6 +23,7 @@ from engine.networks.additive_samm import AlignedPass, Aligner, AlignerConfig
 from engine.networks.flow import enlarged, followed, inside
 from engine.networks.trunk import at_size
 from engine.training import checkpoint, draws
+from engine.training.ahead import Ahead
 from engine.training.augmentation import photographed
 from engine.training.blend_judge import BlendJudge
 from engine.training.compositions import CompositionSource
@@ -70,6 +71,7 @@ class SammTask(NetworkTask[Aligner]):
         made = [compositions.made, held_out.made, photographs.made if photographs else ""]
         described = checkpoint.described(stage, faces.origin, encoder.digest, *made, origin)
         super().__init__(network, stage, team, described)
+        self._ahead = Ahead(self.batch_of)
         self.judge = BlendJudge(stage.seed, team) if stage.adversarial else None
         self._shown: tuple[torch.Tensor, torch.Tensor] | None = None  # photographs and blends of this step
 
@@ -104,7 +106,7 @@ class SammTask(NetworkTask[Aligner]):
         return figures
 
     def loss(self, k: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        scenes = self.batch_of(k)
+        scenes = self._ahead(k)
         found = self._found(scenes, k)
         figures = self.terms(found, scenes) | true_terms(found, scenes)
         if self.photographs:
