@@ -67,7 +67,9 @@ def _add_work(commands: argparse._SubParsersAction) -> None:
     restore.add_argument(
         "--region", type=Path, metavar="MASK", required=True, help="as large as the photograph; white is filled"
     )
-    restore.add_argument("-o", "--output", type=_file, metavar="OUT", required=True, help="the picture to write")
+    restore.add_argument(
+        "-o", "--output", type=_file, metavar="OUT", required=True, help="the picture to write"
+    )
     _add_effort(restore)
     restore.add_argument("--model", metavar="NAME", help="default: the embedded one")
 
