@@ -1,8 +1,8 @@
 """A network that tells heads apart: same head, nearby embeddings, whatever the light, the pose and the expression.
 
-Hair, clothes and background are cut away before it looks, so that they do not pass for a person, and exposure, white
-balance and contrast are divided out, so that a camera's settings do not. Trained by supervised contrast (Khosla et al.,
-NeurIPS 2020, arXiv 2004.11362) and by naming the head's shape.
+Hair, clothes and background are cut away before it looks, so that they do not pass for a person. Trained by supervised
+contrast (Khosla et al., NeurIPS 2020, arXiv 2004.11362) and by naming the head's shape. Each picture's own exposure and
+contrast are left in: a reader that had them divided out told renders apart as well, and photographs worse.
 """
 
 from __future__ import annotations
@@ -20,21 +20,16 @@ _SQUARE_LEFT, _SQUARE_TOP, _SQUARE_SIDE = 0.125, 0.21875, 0.75
 _CENTRE, _HALF_AXES, _EDGE = (0.5, 0.60), (0.30, 0.36), 0.08
 _POOLED = 3
 _HIDDEN = 128
-_LEAST_STD = 0.02  # in [-1,1]: a face with less contrast than this is not stretched to the usual one
 
 
 @dataclass(frozen=True)
 class IdentityReaderConfig:
-    """Size and widths as in `FaceReaderConfig`, the embedding's length, and the names of the shape's numbers.
-
-    `normalised`: whether the network sees `normalised` faces; weights from before that see them as they are.
-    """
+    """Size and widths as in `FaceReaderConfig`, the embedding's length, and the names of the shape's numbers."""
 
     size: int
     channels: tuple[int, ...]
     embedding: int
     shape: tuple[str, ...]
-    normalised: bool = False
 
     def __post_init__(self) -> None:
         if self.size < 32 or self.size % 32:
@@ -67,37 +62,14 @@ class IdentityReader(nn.Module):
 
     def read(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Embeddings [N,E] and the head's normalised shape [N,P]."""
-        face = face_only(at_size(image, self.config.size))
-        if self.config.normalised:
-            face = normalised(face, self.window)
-        deep = activated(self.deepest(self.trunk(face * self.window)[-1]))
+        face = face_only(at_size(image, self.config.size)) * self.window
+        deep = activated(self.deepest(self.trunk(face)[-1]))
         hidden = activated(self.hidden(F.adaptive_avg_pool2d(deep, _POOLED).flatten(1)))
         return F.normalize(self.embedding(hidden), dim=1), self.shape(hidden)
 
     def similarity(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
         """Cosine of the embeddings of pictures a and b, [N,3,S,S] each: [N] in [-1,1]; 1 is the same head."""
         return (self(a) * self(b)).sum(1)
-
-
-def normalised(face: torch.Tensor, window: torch.Tensor) -> torch.Tensor:
-    """Each picture on its own, with the window's mean 0 in every channel and its variance 1 over all channels.
-
-    With the weights p = window / Σ window over the pixels i:
-
-        mean_c = Σ_i p_i · face_ci        variance = ⅓ Σ_c Σ_i p_i · (face_ci − mean_c)²
-        result = (face − mean) / √(variance + _LEAST_STD²)
-
-    Added colours vanish altogether, a factor common to all channels all but for `_LEAST_STD`; factors of their own
-    (white balance) leave the channels' contrasts different. A uniform picture becomes 0; gradients are finite everywhere.
-
-    Args:
-        face: [N,3,H,W] in [-1,1].
-        window: [H,W], 0…1, not all 0.
-    """
-    share = window / window.sum()
-    centred = face - (face * share).sum((2, 3), keepdim=True)
-    variance = (centred.square() * share).sum((2, 3), keepdim=True).mean(1, keepdim=True)
-    return centred / (variance + _LEAST_STD**2).sqrt()
 
 
 def face_only(x: torch.Tensor) -> torch.Tensor:

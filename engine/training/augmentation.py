@@ -47,11 +47,6 @@ def recoloured(picture: torch.Tensor, dice: Dice) -> torch.Tensor:
     return (middle + dice.uniform(0.7, 1.35) * (picture - middle)).clamp(0, 1)
 
 
-def faded(picture: torch.Tensor, dice: Dice) -> torch.Tensor:
-    """Between its own colours and none, often none."""
-    return _saturated(picture, 0.0 if dice.happens(0.4) else dice.uniform(0, 1))
-
-
 def _saturated(picture: torch.Tensor, saturation: float) -> torch.Tensor:
     """1 leaves the colours as they are, 0 leaves none; luma stays."""
     grey = _luma(picture)

@@ -14,7 +14,6 @@ from engine.networks.identity import IdentityReader, IdentityReaderConfig
 from engine.training import draws
 from engine.training.ahead import Ahead
 from engine.training.attributes import shape_names, statistics
-from engine.training.augmentation import faded
 from engine.training.feature_task import SEEN_AT_ONCE, FeatureTask, disturbed
 from engine.training.jitter import Jitter
 from engine.training.parallel import Team
@@ -25,10 +24,6 @@ from engine.training.sheets import write_sheet
 EMBEDDING = 64
 _TEMPERATURE = 0.1
 _SHAPE = 1.0  # weight of naming the shape
-# Not asked for: once exposure and white balance are divided out it cannot be seen, and guessing it would bring colour
-# back into the embedding.
-_SKIN_COLOUR = "mel"
-_FADED = 0.5  # share of the pictures: what colour is left after that is the camera's rather than the head's
 _JITTER = 0.5  # of the face reader's: proportions are what a head is known by, and crops are steady
 _LOOKED_AT = 256
 
@@ -52,11 +47,9 @@ class IdentityTask(FeatureTask[IdentityReader]):
     def __init__(self, stage: FeatureStage, renders: Renders, held_out: Renders, team: Team) -> None:
         if stage.batch % (2 * team.size):
             raise BadRequest(f"Stage {stage.name}: a batch of {stage.batch} cannot be shared out in pairs.")
-        names = tuple(name for name in shape_names(renders) if name != _SKIN_COLOUR)
+        names = shape_names(renders)
         torch.manual_seed(stage.seed)  # for the first weights; nothing else is drawn from it
-        network = IdentityReader(
-            IdentityReaderConfig(stage.size, stage.channels, EMBEDDING, names, normalised=True)
-        )
+        network = IdentityReader(IdentityReaderConfig(stage.size, stage.channels, EMBEDDING, names))
         mean, std = statistics(renders.columns(*names))
         network.shape_mean.copy_(mean)
         network.shape_std.copy_(std)
@@ -86,12 +79,7 @@ class IdentityTask(FeatureTask[IdentityReader]):
         second = (first + 1 + torch.tensor([die.below(max(1, views - 1)) for die in dice[1::2]])) % views
         index = (heads[:, None] * views + torch.stack([first, second], 1)).flatten()
         jitters = [Jitter.draw(die, _JITTER) for die in dice]
-        pictures = self.renders.pictures(index, self.stage.size)
-        # Fading is linear: it does the same to pictures in [-1,1] as to those in 0…1.
-        pictures = torch.stack(
-            [faded(one, die) if die.happens(_FADED) else one for one, die in zip(pictures, dice, strict=True)]
-        )
-        image, _ = disturbed(pictures, jitters, dice)
+        image, _ = disturbed(self.renders.pictures(index, self.stage.size), jitters, dice)
         return image, index, heads.repeat_interleave(2)
 
     def look(self, picture: Path) -> dict[str, float]:
@@ -105,7 +93,6 @@ class IdentityTask(FeatureTask[IdentityReader]):
             "channels": json.dumps(config.channels),
             "embedding": str(config.embedding),
             "shape": json.dumps(config.shape),
-            "normalised": json.dumps(config.normalised),
         }
 
 

@@ -1,7 +1,7 @@
 """Feature networks at rest: one safetensors file each, fp16, everything that builds them again in its metadata.
 
 `format` and `version` as in `FORMAT`; `kind` “face” or “identity”; `size` and `embedding` decimal; `channels`,
-`attributes`, `landmarks`, `regions` and `shape` JSON lists; `normalised` “true” or “false”, where it is missing false.
+`attributes`, `landmarks`, `regions` and `shape` JSON lists.
 Nothing in a file is ever executed.
 """
 
@@ -57,13 +57,7 @@ def _identity_reader(metadata: dict[str, str]) -> IdentityReader:
     if embedding > _GREATEST_WIDTH:
         raise ValueError(f"an embedding of {embedding} numbers is too long")
     return IdentityReader(
-        IdentityReaderConfig(
-            _size(metadata),
-            _channels(metadata),
-            embedding,
-            _names(metadata, "shape"),
-            _is_set(metadata, "normalised"),
-        )
+        IdentityReaderConfig(_size(metadata), _channels(metadata), embedding, _names(metadata, "shape"))
     )
 
 
@@ -111,10 +105,3 @@ def _names(metadata: dict[str, str], key: str) -> tuple[str, ...]:
     if not isinstance(names, list) or len(names) > _MOST_NAMES or not all(isinstance(n, str) for n in names):
         raise ValueError(f"{key} is no list of names")
     return tuple(names)
-
-
-def _is_set(metadata: dict[str, str], key: str) -> bool:
-    value = metadata.get(key, "false")
-    if value not in ("true", "false"):
-        raise ValueError(f"{key} is neither true nor false")
-    return value == "true"

@@ -1,8 +1,10 @@
+# ruff: noqa: N802 (Qt's names)
 """The line at the bottom: what is under way and how long it takes, or which model works here."""
 
 from __future__ import annotations
 
-from PyQt5.QtCore import QSize, QTimer, pyqtSignal
+from PyQt5.QtCore import QSize, Qt, QTimer, pyqtSignal
+from PyQt5.QtGui import QPainter, QPaintEvent
 from PyQt5.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QWidget
 
 from plugin.dialogs.bars import button
@@ -14,6 +16,19 @@ from plugin.likeness.words import _
 SAY_AFTER = 0.3  # seconds: what is quicker needs no words
 STOP_AFTER = 1.0  # and no button
 TICK_MILLISECONDS = 250
+
+
+class Shortened(QLabel):
+    """One line of text that ends in “…” where there is no room for all of it."""
+
+    def paintEvent(self, a0: QPaintEvent | None) -> None:
+        style = self.style()
+        assert style
+        room = self.contentsRect()
+        text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, room.width())
+        where = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+        role = self.foregroundRole()
+        style.drawItemText(QPainter(self), room, int(where), self.palette(), self.isEnabled(), text, role)
 
 
 class StatusLine(QWidget):
@@ -30,10 +45,10 @@ class StatusLine(QWidget):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedWidth(140)
-        self.text = QLabel()
+        self.text = Shortened()
         self.text.setObjectName("dim")
         self.text.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
-        self.text.setMinimumWidth(1)  # rather cut off than a wider window
+        self.text.setMinimumWidth(1)  # rather shortened than a wider window
         self.halt = button(_("Stop"), "quiet", _("Stop what is under way"))
         row.addWidget(self.bar)
         row.addWidget(self.text)
@@ -46,7 +61,7 @@ class StatusLine(QWidget):
         state.observe(self._told)
         self.refresh()
 
-    def sizeHint(self) -> QSize:  # noqa: N802 (Qt's name)
+    def sizeHint(self) -> QSize:
         """No wider than it must be: it takes what the others leave."""
         return QSize(1, max(self.halt.sizeHint().height(), self.text.sizeHint().height()))
 

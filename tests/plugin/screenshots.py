@@ -55,6 +55,7 @@ def opened(
 
 def save(window: DialogWindow | ChoreWindow, name: str) -> None:
     QApplication.processEvents()
+    QApplication.processEvents()  # what the first round made wider is laid out anew in the second
     window.grab().save(str(FOLDER / f"{name}-{shade(window.tones)}.png"))
 
 

@@ -1,4 +1,4 @@
-"""What feature networks are trained on: labels that follow the pixels they are of, disturbed and normalised pictures."""
+"""What feature networks are trained on: labels that follow the pixels they are of, disturbed pictures."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ import pytest
 import torch
 
 from engine.networks.features import FIVE
-from engine.networks.identity import IdentityReader, IdentityReaderConfig, face_only, face_window, normalised
 from engine.training.attributes import mirror_signs
-from engine.training.augmentation import cluttered, faded, occluded, photographed, sharpened
+from engine.training.augmentation import cluttered, occluded, photographed, sharpened
 from engine.training.face_task import (
     FaceTask,
 )
-from engine.training.identity_task import IdentityTask
 from engine.training.jitter import Jitter, mirror_order, moved_labels, moved_pictures
 from models.faces import head_data
-from tests.training.feature_tasks import dice, make, pictures, renders
+from tests.training.feature_tasks import dice, make, renders
 
 __all__ = ["make"]  # a fixture
 
@@ -129,17 +127,6 @@ def test_an_occluder_covers_what_it_says() -> None:
         assert 0.5 < visible.mean() < 1
 
 
-def test_a_faded_picture_keeps_its_luma() -> None:
-    picture = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(1))
-    luma = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
-    spread = picture.std(0).mean()
-    results = [faded(picture, dice(k)) for k in range(24)]
-    for one in results:
-        torch.testing.assert_close((one * luma).sum(0), (picture * luma).sum(0))
-        assert one.std(0).mean() < spread
-    assert 4 < sum(bool(one.std(0).max() < 1e-6) for one in results) < 20
-
-
 def test_sharpening_is_for_edges() -> None:
     picture = torch.full((3, 16, 16), 0.4)
     torch.testing.assert_close(sharpened(picture, dice(1)), picture)
@@ -170,57 +157,3 @@ def test_faces_are_trained_before_other_backgrounds(make: Callable[..., FaceTask
     background = task.renders.segmentation[index] == task.renders.regions["background"]
     assert not changed[~background].any()
     assert 3 < changed.flatten(1).any(1).sum() < 13
-
-
-# Normalised faces
-
-
-def recoloured_by_hand(x: torch.Tensor) -> torch.Tensor:
-    return 0.6 * x + torch.tensor([0.2, -0.1, 0.05])[:, None, None]
-
-
-def test_a_normalised_face_has_mean_0_and_variance_1_in_the_window() -> None:
-    window = face_window(64)
-    share = window / window.sum()
-    y = normalised(face_only(pictures(2, 64)), window)
-    mean = (y * share).sum((2, 3))
-    torch.testing.assert_close(mean, torch.zeros(2, 3), rtol=0, atol=1e-5)
-    variance = (y.square() * share).sum((2, 3)).mean(1)
-    torch.testing.assert_close(variance, torch.ones(2), rtol=0, atol=0.01)
-
-
-def test_exposure_and_white_balance_are_divided_out() -> None:
-    window, face = face_window(64), face_only(pictures(2, 64))
-    y = normalised(face, window)
-    torch.testing.assert_close(normalised(recoloured_by_hand(face), window), y, rtol=0, atol=0.01)
-    around = face.clone()
-    around[:, :, window == 0] = 1
-    assert torch.equal(normalised(around, window)[:, :, window > 0], y[:, :, window > 0])
-
-
-def test_a_uniform_face_normalises_to_nothing() -> None:
-    face = torch.full((1, 3, 48, 48), 0.7, requires_grad=True)
-    y = normalised(face, face_window(64))
-    assert y.abs().max() < 1e-4
-    (y * pictures(1, 48)).sum().backward()
-    assert face.grad is not None
-    assert face.grad.isfinite().all()
-    assert face.grad.abs().max() > 0
-
-
-@pytest.mark.parametrize(("is_normalised", "least", "most"), [(True, 0.9999, 1.001), (False, -1, 0.999)])
-def test_only_a_normalised_reader_overlooks_colours(is_normalised: bool, least: float, most: float) -> None:
-    torch.manual_seed(1)
-    reader = IdentityReader(IdentityReaderConfig(64, (8, 16, 24), 12, ("age",), is_normalised))
-    x = pictures(2, 64)
-    similarity = reader.similarity(x, recoloured_by_hand(x))
-    assert similarity.min() > least
-    assert similarity.max() < most
-
-
-def test_the_identity_reader_learns_from_normalised_faces(make: Callable[..., IdentityTask]) -> None:
-    task = make("identity")
-    assert task.network.config.normalised
-    assert task.metadata()["normalised"] == "true"
-    assert "mel" not in task.network.config.shape
-    assert "age" in task.network.config.shape

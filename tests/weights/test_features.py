@@ -58,23 +58,6 @@ def test_both_networks_come_back(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(("metadata", "expected"), [({}, False), ({"normalised": "true"}, True)])
-def test_files_from_before_normalisation_go_without(
-    tmp_path: Path, metadata: dict[str, str], expected: bool
-) -> None:
-    save_file(
-        IdentityReader(IDENTITY).state_dict(), tmp_path / "identity.safetensors", IDENTITY_METADATA | metadata
-    )
-    assert load_identity_reader(tmp_path, CPU).config.normalised is expected
-
-
-def test_an_unclear_flag_is_refused(tmp_path: Path) -> None:
-    metadata = IDENTITY_METADATA | {"normalised": "1"}
-    save_file(IdentityReader(IDENTITY).state_dict(), tmp_path / "identity.safetensors", metadata)
-    with pytest.raises(ModelDamaged, match="neither true nor false"):
-        load_identity_reader(tmp_path, CPU)
-
-
 @pytest.mark.parametrize(
     "changes",
     [
