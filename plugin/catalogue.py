@@ -24,6 +24,11 @@ PROGRESS = (
     *("engine/worker/pipeline.py", "engine/worker/restoring.py", "engine/service/jobs.py"),
     *("engine/weights/labelling.py", "engine/weights/strips.py"),
 )
+ERRORS = "engine/errors.py"
+REFUSING = (
+    *("engine/service", "engine/worker", "engine/inversion", "engine/editing", "engine/photo", "engine/faces"),
+    *("engine/settings.py", "engine/paths.py", "engine/spool.py", "engine/storage.py"),
+)
 CONSTANTS = (("engine/weights/store.py", "EMBEDDED_NOTICE"), ("engine/service/models.py", "WINDOW_OPEN"))
 HEADER = "Content-Type: text/plain; charset=UTF-8\nLanguage: {language}\n"
 MAGIC = 0x950412DE
@@ -48,6 +53,15 @@ def messages() -> dict[str, str]:
     for name in PROGRESS:
         for message in _marked(HERE.parent / name, ("report", "say")):
             found.setdefault(message, name)
+    errors = tuple(
+        node.name
+        for node in ast.parse((HERE.parent / ERRORS).read_text("utf-8")).body
+        if isinstance(node, ast.ClassDef)
+    )
+    for place in REFUSING:
+        for path in sorted((HERE.parent / place).rglob("*.py")) or [HERE.parent / place]:
+            for message in _marked(path, errors):
+                found.setdefault(message, f"{path.relative_to(HERE.parent)}")
     for file, name in CONSTANTS:
         found.setdefault(_constant(file, name), file)
     for direction in tomllib.loads(SLIDERS.read_text("utf-8"))["direction"]:
@@ -59,11 +73,22 @@ def messages() -> dict[str, str]:
 
 def _marked(path: Path, functions: tuple[str, ...]) -> Iterator[str]:
     """The texts that a source file hands to these functions; `{}` stands for what an f-string puts in."""
-    calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
+    tree = ast.parse(path.read_text("utf-8"))
+    constants = {
+        getattr(node.targets[0], "id", ""): node.value for node in tree.body if isinstance(node, ast.Assign)
+    }
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     for call in sorted(calls, key=lambda call: (call.lineno, call.col_offset)):
         name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
         for argument in call.args if name in functions else []:
-            yield from _texts(argument)
+            if isinstance(argument, ast.Name):
+                argument = constants.get(argument.id, argument)
+            yield from filter(words_in, _texts(argument))
+
+
+def words_in(text: str) -> bool:
+    """Whether there is anything to translate."""
+    return any(character.isalpha() for character in text)
 
 
 def _texts(node: ast.expr) -> Iterator[str]:

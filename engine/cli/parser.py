@@ -35,7 +35,7 @@ def _add_work(commands: argparse._SubParsersAction) -> None:
         "-o", "--output", type=Path, metavar="DIR", required=True, help="a folder for the results"
     )
     invert.add_argument(
-        "--flow", type=Path, metavar="FILE", help="write the alignment flow as well: .npy, or .png to look at"
+        "--flow", type=_file, metavar="FILE", help="write the alignment flow as well: .npy, or .png to look at"
     )
 
     edit = _command(commands, "edit", "photographs.edit", "edit faces along directions")

@@ -10,17 +10,20 @@ Batch = TypeVar("Batch")
 
 
 class Ahead(Generic[Batch]):
-    """Calls `make(k)`, which hangs on k alone, one number ahead in a thread of its own."""
+    """Makes batches 0 … `end` - 1, each one step before it is asked for, in a thread of its own.
 
-    def __init__(self, make: Callable[[int], Batch]) -> None:
-        self._make = make
+    What makes them must depend on the number alone: weights change meanwhile, and so may global random numbers.
+    """
+
+    def __init__(self, end: int) -> None:
+        self._end = end
         self._thread = ThreadPoolExecutor(1, "ahead")
         self._next: tuple[int, Future[Batch]] | None = None
 
-    def __call__(self, k: int) -> Batch:
+    def __call__(self, make: Callable[[int], Batch], k: int) -> Batch:
         """`make(k)`. Raises what that raises."""
-        number, batch = self._next or (k, self._thread.submit(self._make, k))
+        number, batch = self._next or (k, self._thread.submit(make, k))
         if number != k:
-            batch = self._thread.submit(self._make, k)
-        self._next = k + 1, self._thread.submit(self._make, k + 1)
+            batch = self._thread.submit(make, k)
+        self._next = (k + 1, self._thread.submit(make, k + 1)) if k + 1 < self._end else None
         return batch.result()

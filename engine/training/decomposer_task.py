@@ -47,10 +47,10 @@ class DecomposerTask(NetworkTask[Decomposer]):
         network = Decomposer(DecomposerConfig(stage.size, stage.channels, stage.hidden, stage.radii))
         described = checkpoint.described(stage, compositions.made, held_out.made, faces.origin if faces else "")
         super().__init__(network, stage, team, described)
-        self._ahead = Ahead(self.batch_of)
+        self._ahead = Ahead(self.steps)
 
     def loss(self, k: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        pairs = self._ahead(k).to(self.team.device)
+        pairs = self._ahead(self.batch_of, k).to(self.team.device)
         return decomposition_loss(self.network(pairs.photograph, pairs.inversion), pairs)
 
     def batch_of(self, k: int) -> Pairs:

@@ -87,7 +87,7 @@ class EncoderTask(NetworkTask[ParameterEncoder]):
         network.code_std.copy_(faces.std)
         described = checkpoint.described(stage, faces.origin, sets.made if sets else "", origin)
         super().__init__(network, stage, team, described)
-        self._ahead = Ahead(self.batch_of)
+        self._ahead = Ahead(self.steps)
 
     def _check(self) -> None:
         stage, sets = self.stage, self.sets
@@ -100,7 +100,7 @@ class EncoderTask(NetworkTask[ParameterEncoder]):
 
     def loss(self, k: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         stage = self.stage
-        examples = self._ahead(k).to(self.team.device)
+        examples = self._ahead(self.batch_of, k).to(self.team.device)
         found = self.network(examples.picture)
         offsets = found.offsets * self.freed(k)
         made = self.painted(found.code, offsets)

@@ -86,14 +86,14 @@ class FaceTask(FeatureTask[FaceReader]):
         network.attribute_mean.copy_(mean)
         network.attribute_std.copy_(std)
         super().__init__(network, stage, renders, held_out, team)
-        self._ahead = Ahead(self.batch_of)
+        self._ahead = Ahead(self.steps)
         self.mean, self.std = mean, std
         self.raw = face_attributes(renders)
         self.order = mirror_order(config.landmarks)
         self.region_weights = region_weights(renders.regions)
 
     def loss(self, k: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        image, targets = self._ahead(k)
+        image, targets = self._ahead(self.batch_of, k)
         device = self.team.device
         targets = FaceTargets(*(getattr(targets, field.name).to(device) for field in fields(targets)))
         reading, heat = read_with_heat(self.network, image.to(device))

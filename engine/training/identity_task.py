@@ -54,11 +54,11 @@ class IdentityTask(FeatureTask[IdentityReader]):
         network.shape_mean.copy_(mean)
         network.shape_std.copy_(std)
         super().__init__(network, stage, renders, held_out, team)
-        self._ahead = Ahead(self.batch_of)
+        self._ahead = Ahead(self.steps)
         self.shape = (renders.columns(*names) - mean) / std
 
     def loss(self, k: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        image, index, heads = self._ahead(k)
+        image, index, heads = self._ahead(self.batch_of, k)
         device = self.team.device
         embeddings, shape = self.network.read(image.to(device))
         contrast = contrast_loss(self.team.gather(embeddings), self.team.gather(heads.to(device)))

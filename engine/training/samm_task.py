@@ -71,7 +71,7 @@ class SammTask(NetworkTask[Aligner]):
         made = [compositions.made, held_out.made, photographs.made if photographs else ""]
         described = checkpoint.described(stage, faces.origin, encoder.digest, *made, origin)
         super().__init__(network, stage, team, described)
-        self._ahead = Ahead(self.batch_of)
+        self._ahead = Ahead(self.steps)
         self.judge = BlendJudge(stage.seed, team) if stage.adversarial else None
         self._shown: tuple[torch.Tensor, torch.Tensor] | None = None  # photographs and blends of this step
 
@@ -106,7 +106,7 @@ class SammTask(NetworkTask[Aligner]):
         return figures
 
     def loss(self, k: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        scenes = self._ahead(k)
+        scenes = self._ahead(self.batch_of, k)
         found = self._found(scenes, k)
         figures = self.terms(found, scenes) | true_terms(found, scenes)
         if self.photographs:

@@ -23,6 +23,10 @@ def chosen_faces(faces: Sequence[Face], face: int, among: Sequence[int] = ()) ->
         )
     numbers = [face] if face else sorted(set(among)) or range(1, len(faces) + 1)
     if (last := numbers[-1]) > len(faces):
-        count = "only one face was" if len(faces) == 1 else f"only {len(faces)} faces were"
-        raise NoFace(f"Face {last} was asked for, but {count} found.", "Choose a smaller number, or 0 for all.")
+        raise NoFace(
+            f"Face {last} was asked for, but only one face was found."
+            if len(faces) == 1
+            else f"Face {last} was asked for, but only {len(faces)} faces were found.",
+            "Choose a smaller number, or 0 for all.",
+        )
     return [(number, faces[number - 1]) for number in numbers]

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from engine.errors import LikenessError
 from plugin.dialogs.state import Problem
 from plugin.likeness.client import EngineProblem, JobCancelled
-from plugin.likeness.words import _
+from plugin.likeness.words import _, said
 
 Json = dict[str, Any]
 
@@ -173,7 +173,7 @@ class Lane:
         except (EngineProblem, LikenessError) as problem:
             if problem.code == "engine_unavailable":
                 self._client = None
-            found = Problem(problem.code, problem.sentence, problem.remedy)
+            found = Problem(problem.code, said(problem.sentence), said(problem.remedy))
         except Exception as error:  # whatever it is, it belongs in the window and not in a dead thread
             what = f"{type(error).__name__}: {error}".splitlines()[0]
             found = Problem(

@@ -11,7 +11,7 @@ from plugin.dialogs.chores import Json
 from plugin.dialogs.settings_state import SettingsState
 from plugin.dialogs.state import Problem
 from plugin.dialogs.upkeep import LOGS, Upkeep
-from plugin.likeness.words import _
+from plugin.likeness.words import _, said
 
 
 class SettingsSession(ChoreSession):
@@ -32,7 +32,7 @@ class SettingsSession(ChoreSession):
         try:
             self.state.changed(self._upkeep.change(**changes))
         except LikenessError as error:
-            self.state.failed(Problem(error.code, error.sentence, error.remedy))
+            self.state.failed(Problem(error.code, said(error.sentence), said(error.remedy)))
         except OSError as error:
             self.state.failed(
                 Problem(

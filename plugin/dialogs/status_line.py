@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from PyQt5.QtCore import QSize, Qt, QTimer, pyqtSignal
 from PyQt5.QtGui import QPainter, QPaintEvent
-from PyQt5.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QWidget
+from PyQt5.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QStyle, QWidget
 
 from plugin.dialogs.bars import button
 from plugin.dialogs.chores import ChoreState
@@ -24,11 +24,11 @@ class Shortened(QLabel):
     def paintEvent(self, a0: QPaintEvent | None) -> None:
         style = self.style()
         assert style
-        room = self.contentsRect()
+        room, painter = self.contentsRect(), QPainter(self)
         text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, room.width())
-        where = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+        where = QStyle.visualAlignment(self.layoutDirection(), self.alignment())
         role = self.foregroundRole()
-        style.drawItemText(QPainter(self), room, int(where), self.palette(), self.isEnabled(), text, role)
+        style.drawItemText(painter, room, int(where), self.palette(), self.isEnabled(), text, role)
 
 
 class StatusLine(QWidget):

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from . import launch
-from .client import EngineProblem
+from .client import EngineProblem, problem_of
 from .job import Report, tell
-from .words import _
+from .words import _, said
 
 AS_IN_THE_SETTINGS = "settings"
 PRESETS = {  # the others are the engine's
@@ -70,13 +70,13 @@ def _listen(lines: Iterable[str], report: Report) -> str:
     return last
 
 
-def _outcome(said: str, last: str) -> Outcome:
+def _outcome(output: str, last: str) -> Outcome:
     try:
-        data: dict[str, Any] = json.loads(said)
+        data: dict[str, Any] = json.loads(output)
         if "error" in data:
-            raise EngineProblem(**data["error"])
+            raise problem_of(data["error"])
         failed = [
-            " ".join(filter(None, (f"{one['name']}:", one["sentence"], one["remedy"])))
+            " ".join(filter(None, (f"{one['name']}:", said(one["sentence"]), said(one["remedy"]))))
             for one in data["failed"]
         ]
         return Outcome(len(data["edited"]), data["passed_over"], failed)

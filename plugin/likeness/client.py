@@ -24,7 +24,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from .wire import PROTOCOL, Connection, EngineProblem, Json, check_protocol, read_connection_file
-from .words import _
+from .words import _, said
 
 __all__ = ["BYTES_PER_PIXEL", "PROTOCOL", "Client", "EngineProblem", "JobCancelled", "Json"]
 
@@ -168,7 +168,7 @@ class Client:
                 if event["event"] == "done":
                     return event["result"]
                 if event["event"] == "failed":
-                    raise _problem(event["error"])
+                    raise problem_of(event["error"])
                 if event["event"] == "cancelled":
                     break
         raise JobCancelled
@@ -246,13 +246,14 @@ def _encoded(message: Json) -> tuple[bytes, dict[str, str]]:
 
 def _refusal(body: bytes) -> EngineProblem:
     try:
-        return _problem(json.loads(body))
+        return problem_of(json.loads(body))
     except (ValueError, KeyError, TypeError):
         return EngineProblem("internal", _("The engine refused without saying why."), _("See its log."))
 
 
-def _problem(error: Json) -> EngineProblem:
-    return EngineProblem(str(error["code"]), str(error["sentence"]), str(error.get("remedy", "")))
+def problem_of(error: Json) -> EngineProblem:
+    """An error as it crossed the socket, in the language of whoever reads it. Raises `KeyError`."""
+    return EngineProblem(str(error["code"]), said(str(error["sentence"])), said(str(error.get("remedy", ""))))
 
 
 def _lost(error: Exception) -> EngineProblem:

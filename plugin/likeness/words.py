@@ -9,6 +9,7 @@ one the English of the source stands. Whatever is English ends the list: the sou
 
 from __future__ import annotations
 
+import functools
 import gettext
 import os
 import re
@@ -19,7 +20,6 @@ from pathlib import Path
 DOMAIN = "likeness"
 LOCALE = Path(__file__).resolve().parent / "locale"
 _ENGLISH = re.compile(r"(en|C|POSIX)([_.@].*)?", re.IGNORECASE)
-_NUMBER = re.compile(r"\d+")
 
 
 def languages(environment: Mapping[str, str]) -> list[str]:
@@ -43,12 +43,26 @@ def in_english() -> None:
 
 
 def said(text: str) -> str:
-    """What the engine said, where its sentence is known, whatever its numbers; else as it is."""
+    """What the engine said, where its sentence is known, whatever stands in its blanks (`{}`); else as it is."""
     if not text:
         return ""  # gettext gives a catalogue's header for it
-    pattern = _NUMBER.sub("{}", text)
-    known = _(pattern)
-    return _(text) if known == pattern else known.format(*_NUMBER.findall(text))
+    if (known := _(text)) != text:
+        return known
+    for pattern, translation in _open_sentences(_catalogue):
+        if blanks := pattern.fullmatch(text):
+            return translation.format(*blanks.groups())
+    return text
+
+
+@functools.cache
+def _open_sentences(catalogue: gettext.NullTranslations) -> list[tuple[re.Pattern[str], str]]:
+    """The catalogue's sentences with blanks, those that say most first."""
+    every: dict[str, str] = getattr(catalogue, "_catalog", {})  # gettext has no other way to list it
+    found = sorted((message for message in every if "{}" in message), key=len, reverse=True)
+    return [
+        (re.compile("(.*?)".join(map(re.escape, message.split("{}"))), re.DOTALL), every[message])
+        for message in found
+    ]
 
 
 def capitalised(text: str) -> str:

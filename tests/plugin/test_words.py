@@ -15,8 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from engine.errors import LikenessError
+from engine.paths import inside
+from engine.photo import load_photo
 from plugin import catalogue
 from plugin.likeness import words
+from plugin.likeness.client import problem_of
 from plugin.likeness.words import DOMAIN, LOCALE, said
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -197,6 +201,20 @@ def test_what_the_engine_says_is_known_whatever_its_numbers(monkeypatch: pytest.
     assert said("Looking for faces") == "Gesichter werden gesucht"
     assert said("Something {new} about 7 faces") == "Something {new} about 7 faces"
     assert said("") == ""
+
+
+def test_what_the_engine_refuses_is_said_in_the_readers_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Errors as the engine's own code makes them, with names, numbers and reasons in their blanks."""
+    monkeypatch.setattr(words, "_catalogue", gettext.translation(DOMAIN, LOCALE, ["de"]))
+    with pytest.raises(LikenessError) as missing:
+        load_photo("/nowhere/two words.png")
+    with pytest.raises(LikenessError) as unusable:
+        inside(Path("/"), "../up")
+    found = [problem_of(caught.value.to_dict()) for caught in (missing, unusable)]
+    assert found[0].sentence == "Es gibt keine Datei „two words.png“."
+    assert found[0].remedy == "Prüfen Sie Name und Ordner."
+    assert found[1].sentence == "„../up“ ist kein brauchbarer Name."
+    assert said("“a {} b” cannot be read (two\nlines).") == "„a {} b“ lässt sich nicht lesen (two\nlines)."
 
 
 @pytest.mark.parametrize("command", [["engine", "status"], ["installer", "status"]])
